@@ -1,0 +1,2 @@
+/** Runs models on the CPU. */
+package dev.llama.cpu;

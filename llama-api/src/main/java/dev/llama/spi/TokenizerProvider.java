@@ -1,0 +1,25 @@
+package dev.llama.spi;
+
+import dev.llama.Tokenizer;
+import dev.llama.TokenizerOptions;
+import java.util.Optional;
+
+/** Makes tokenizers out of the files of one family. */
+public interface TokenizerProvider {
+  /**
+   * Returns the family's name.
+   *
+   * @return for instance {@code "tiktoken"}
+   */
+  String name();
+
+  /**
+   * Opens a tokenizer if it is of this family.
+   *
+   * @param source contents of a file
+   * @param options what the file leaves open
+   * @return empty if the contents are of another family
+   * @throws dev.llama.FormatException if they are of this family, but broken
+   */
+  Optional<Tokenizer> open(TokenizerSource source, TokenizerOptions options);
+}

@@ -1,0 +1,2 @@
+/** Loads models and runs the decoder. */
+package dev.llama.core;

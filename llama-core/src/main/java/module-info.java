@@ -1,0 +1,6 @@
+/** Loads models and runs the decoder. */
+module dev.llama.core {
+  requires com.google.gson;
+  requires dev.llama.api;
+  requires org.slf4j;
+}

@@ -1,0 +1,2 @@
+/** Tokenizer for SentencePiece models. */
+package dev.llama.sentencepiece;

@@ -1,0 +1,2 @@
+/** Tokenizer for tiktoken rank files. */
+package dev.llama.tiktoken;
