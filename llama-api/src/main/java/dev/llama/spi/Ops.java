@@ -85,12 +85,12 @@ public interface Ops {
   void add(Tensor x, Tensor y);
 
   /**
-   * Rotates queries and keys in place (Su et al. 2021), pairs half a head apart.
+   * Rotates queries and keys in place (Su et al. 2021).
    *
    * @param q [rows, heads * headDim]
    * @param k [rows, keyValueHeads * headDim]
    * @param positions I32 [rows]
-   * @param table frequencies, which determine headDim
+   * @param table frequencies, which determine headDim, and pairing
    */
   void rope(Tensor q, Tensor k, Tensor positions, RopeTable table);
 
