@@ -8,8 +8,8 @@ import java.util.Objects;
  * @param role {@code "system"}, {@code "user"}, {@code "assistant"}, {@code "ipython"} …
  * @param content the text; special tokens in it are ordinary text
  * @param toolCall true for a message of the model that calls a tool: it ends with the
- *     end-of-message token instead of the end-of-turn token, and a leading {@code <|python_tag|>} is
- *     the special token
+ *     end-of-message token instead of the end-of-turn token, and a leading {@code <|python_tag|>}
+ *     is the special token
  */
 public record ChatMessage(String role, String content, boolean toolCall) {
   /** Checks that nothing is {@code null}. */

@@ -15,8 +15,8 @@ import java.util.Set;
  *   <li>Penalties for tokens among the last {@code penaltyWindow} (prompt and generated):
  *       repetition divides positive and multiplies negative logits (Keskar et al. 2019, CTRL,
  *       section 4.1); frequency subtracts its value times the token's count, presence once.
- *   <li>With temperature 0, the token with the largest logit is chosen (the lowest id among equals),
- *       and what follows does not apply.
+ *   <li>With temperature 0, the token with the largest logit is chosen (the lowest id among
+ *       equals), and what follows does not apply.
  *   <li>{@code topK} keeps the k largest logits.
  *   <li>{@code topP} keeps the smallest set of most likely tokens whose probabilities reach p
  *       (Holtzman et al. 2020, section 3.1).
@@ -115,8 +115,8 @@ public record GenerationOptions(
   }
 
   /**
-   * Sampling with temperature 0.8, top-k 40, top-p 0.95 and min-p 0.05, until the model stops or the
-   * context is full.
+   * Sampling with temperature 0.8, top-k 40, top-p 0.95 and min-p 0.05, until the model stops or
+   * the context is full.
    *
    * @return options
    */

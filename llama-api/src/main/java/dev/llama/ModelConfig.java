@@ -103,9 +103,11 @@ public record ModelConfig(
         numAttentionHeads % numKeyValueHeads == 0,
         "num_key_value_heads " + numKeyValueHeads + " does not divide num_attention_heads",
         numAttentionHeads);
-    require((long) numAttentionHeads * headDim <= MAX_SIZE, "heads times head_dim exceeds", MAX_SIZE);
+    require(
+        (long) numAttentionHeads * headDim <= MAX_SIZE, "heads times head_dim exceeds", MAX_SIZE);
     require(headDim % 2 == 0, "head_dim must be even to be rotated in pairs, but is", headDim);
-    require(rmsNormEps >= 0 && rmsNormEps < 1, "rms_norm_eps must be in [0, 1), but is", rmsNormEps);
+    require(
+        rmsNormEps >= 0 && rmsNormEps < 1, "rms_norm_eps must be in [0, 1), but is", rmsNormEps);
     require(
         initializerRange >= 0 && initializerRange <= Float.MAX_VALUE,
         "initializer_range must be at least 0, but is",

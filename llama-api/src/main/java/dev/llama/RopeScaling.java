@@ -50,14 +50,15 @@ public sealed interface RopeScaling {
   }
 
   /**
-   * YaRN (Peng et al. 2023, section 3): low frequencies are divided by the factor, high ones kept, a
-   * ramp between them.
+   * YaRN (Peng et al. 2023, section 3): low frequencies are divided by the factor, high ones kept,
+   * a ramp between them.
    *
    * @param factor at least 1
    * @param originalMaxPositionEmbeddings context of pre-training, in positions
    * @param betaFast turns within the original context above which a frequency is kept
    * @param betaSlow turns within the original context below which it is divided
-   * @param attentionFactor cos and sin are multiplied by it; {@code 0.1 ln(factor) + 1} unless given
+   * @param attentionFactor cos and sin are multiplied by it; {@code 0.1 ln(factor) + 1} unless
+   *     given
    */
   record Yarn(
       double factor,

@@ -4,8 +4,8 @@ package dev.llama;
  * One conversation: the tokens so far and their KV cache. For one thread at a time; only {@link
  * #close()} may be called from another one.
  *
- * <p>The logits after a sequence of tokens depend on that sequence alone, not on how it was cut into
- * calls and chunks, nor on what other sessions do, up to rounding.
+ * <p>The logits after a sequence of tokens depend on that sequence alone, not on how it was cut
+ * into calls and chunks, nor on what other sessions do, up to rounding.
  */
 public interface Session extends AutoCloseable {
 
@@ -87,8 +87,8 @@ public interface Session extends AutoCloseable {
   int[] tokens();
 
   /**
-   * Forgets the tokens from a position on. What follows is exactly what would have followed had they
-   * never been there; the {@link #logits()} are those behind the last token that is left.
+   * Forgets the tokens from a position on. What follows is exactly what would have followed had
+   * they never been there; the {@link #logits()} are those behind the last token that is left.
    *
    * @param position in [0, {@link #position()}]
    * @throws InvalidInputException if it is out of range, or the session is closed
@@ -96,8 +96,8 @@ public interface Session extends AutoCloseable {
   void rewind(int position);
 
   /**
-   * Returns a second session with the same tokens, independent from now on. Both share the memory of
-   * what they have in common.
+   * Returns a second session with the same tokens, independent from now on. Both share the memory
+   * of what they have in common.
    *
    * @return a new session; close it as any other
    * @throws InvalidInputException if the session is closed

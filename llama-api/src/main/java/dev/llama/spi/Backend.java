@@ -95,8 +95,8 @@ public interface Backend extends AutoCloseable {
    * Prepares a sequence of operations to be run many times. What changes between runs lives in
    * tensors and batches that keep their number of rows.
    *
-   * @param body calls operations; may be called now, at each {@link Step#run()}, or both, so it must
-   *     do nothing else
+   * @param body calls operations; may be called now, at each {@link Step#run()}, or both, so it
+   *     must do nothing else
    * @return the step; close it to give its memory back
    */
   Step record(Runnable body);

@@ -15,8 +15,8 @@ public interface Batch extends AutoCloseable {
    * Adds consecutive rows of one sequence.
    *
    * @param cache where the sequence's keys and values are kept; each row attends to all positions
-   *     of the cache up to its own. {@code null}: the sequence is these rows and nothing else, as in
-   *     training, and its keys are not kept
+   *     of the cache up to its own. {@code null}: the sequence is these rows and nothing else, as
+   *     in training, and its keys are not kept
    * @param tokens token ids
    * @param offset of the first row's token
    * @param count number of rows, at least 1

@@ -130,8 +130,8 @@ public interface GradOps {
 
   /**
    * Softmax cross-entropy and its gradient in one operation: {@code loss[r] = lse(logits[r]) -
-   * logits[r][targets[r]]}, {@code dLogits = (softmax(logits) - onehot(targets)) * scale}. Rows with
-   * target -1 have loss 0 and gradient 0.
+   * logits[r][targets[r]]}, {@code dLogits = (softmax(logits) - onehot(targets)) * scale}. Rows
+   * with target -1 have loss 0 and gradient 0.
    *
    * @param loss [rows], natural logarithm
    * @param dLogits [rows, vocabulary]; may be {@code logits}; {@code null} for the loss alone
@@ -151,8 +151,8 @@ public interface GradOps {
 
   /**
    * AdamW (Loshchilov and Hutter 2019, algorithm 2). With {@code g = gradient * clip}: {@code m =
-   * beta1 m + (1 - beta1) g}, {@code v = beta2 v + (1 - beta2) g²}, {@code w = w (1 - lr decay) - lr
-   * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)}.
+   * beta1 m + (1 - beta1) g}, {@code v = beta2 v + (1 - beta2) g²}, {@code w = w (1 - lr decay) -
+   * lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)}.
    *
    * @param weight in place
    * @param m first moment, in place

@@ -36,8 +36,8 @@ public interface KvCache extends AutoCloseable {
   void truncate(int length);
 
   /**
-   * Returns a cache with the same contents, independent from now on, that shares the pages that both
-   * have in common.
+   * Returns a cache with the same contents, independent from now on, that shares the pages that
+   * both have in common.
    *
    * @return a cache; close it as any other
    */

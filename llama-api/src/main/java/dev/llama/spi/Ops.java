@@ -4,9 +4,9 @@ package dev.llama.spi;
  * The operations that a model is made of. Output first. Calls enqueue: they allocate nothing, and
  * results can be relied upon only after {@link Backend#read}; whatever is enqueued later sees them.
  *
- * <p>Activations are F32, [rows, width]; weights are what {@link Backend#load} made; {@code rows} is
- * the same for all activations of a call. Outputs do not overlap inputs unless stated. The caller
- * guarantees shapes; implementations assert them.
+ * <p>Activations are F32, [rows, width]; weights are what {@link Backend#load} made; {@code rows}
+ * is the same for all activations of a call. Outputs do not overlap inputs unless stated. The
+ * caller guarantees shapes; implementations assert them.
  *
  * <p>Operations may be called from several threads at once, with different outputs.
  *
@@ -164,7 +164,8 @@ public interface Ops {
   }
 
   /**
-   * Composite: the first half of a gated MLP, {@code gate = swiGlu(x · gateWeightᵀ, x · upWeightᵀ)}.
+   * Composite: the first half of a gated MLP, {@code gate = swiGlu(x · gateWeightᵀ, x ·
+   * upWeightᵀ)}.
    *
    * @param gate the result, [rows, intermediate]
    * @param up work space, [rows, intermediate]
