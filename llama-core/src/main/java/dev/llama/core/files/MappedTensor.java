@@ -25,8 +25,7 @@ final class MappedTensor implements TensorData {
    * @param start of the first byte in the file
    * @param byteSize stored bytes
    */
-  MappedTensor(
-      String name, DType type, long[] shape, MappedFile file, long start, long byteSize) {
+  MappedTensor(String name, DType type, long[] shape, MappedFile file, long start, long byteSize) {
     this.name = name;
     this.type = type;
     this.shape = shape.clone();
