@@ -77,7 +77,6 @@ class ConfigReaderTest {
   @Test
   void nullsAreAbsent() {
     ModelConfig plain = read();
-    Map<String, Object> changes = new HashMap<>();
     Object[] nulls =
         Arrays.asList(
                 "num_key_value_heads",
@@ -103,7 +102,6 @@ class ConfigReaderTest {
             .flatMap(name -> Arrays.asList((Object) name, null).stream())
             .toArray();
     assertEquals(plain, read(nulls));
-    assertEquals(Map.of(), changes);
   }
 
   @Test
@@ -157,6 +155,15 @@ class ConfigReaderTest {
     refuse("sliding_window is 16", "sliding_window", 16);
     mistral("sliding_window", 16, "layer_types", List.of("sliding_attention", "sliding_attention"));
     refuse("sliding_attention", "layer_types", List.of("full_attention", "sliding_attention"));
+  }
+
+  @Test
+  void mistralHasDefaultsOfItsOwn() {
+    Object[] eight = {"num_attention_heads", 16, "num_key_value_heads", absent()};
+    assertEquals(8, mistral(eight).numKeyValueHeads());
+    Object[] all = {"num_attention_heads", 16, "num_key_value_heads", null};
+    assertEquals(16, mistral(all).numKeyValueHeads());
+    assertEquals(131_072, mistral("max_position_embeddings", absent()).maxPositionEmbeddings());
   }
 
   @Test

@@ -92,7 +92,7 @@ class TokenizerFilesTest {
         assertThrows(
             FormatException.class,
             () -> TokenizerFiles.load(write("tokenizer.model", "GGUF...."), OPTIONS));
-    assertTrue(gguf.getMessage().contains("GGUF"), gguf.getMessage());
+    assertTrue(gguf.getMessage().startsWith(gguf.file() + ": "), gguf.getMessage());
   }
 
   @Test
@@ -220,5 +220,13 @@ class TokenizerFilesTest {
     assertThrows(
         FormatException.class,
         () -> TokenizerFiles.fromGguf(file, Map.of("tokenizer.ggml.model", "other"), OPTIONS));
+  }
+
+  @Test
+  void aGgufFileIsAskedForItsVocabulary() {
+    Path file = ConfigFixtures.path("gguf/llama-bpe-F16.gguf");
+    FormatException e =
+        assertThrows(FormatException.class, () -> TokenizerFiles.load(file, OPTIONS));
+    assertTrue(e.getMessage().contains("fake: of another kind"), e.getMessage());
   }
 }
