@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.llama.FormatException;
+import dev.llama.InvalidInputException;
 import dev.llama.ModelConfig;
 import dev.llama.core.config.ConfigReader;
 import dev.llama.spi.RopeTable;
@@ -50,7 +51,7 @@ class CheckpointTest {
     Malformed.touchEveryTensor(source);
     source.close();
     source.close();
-    assertThrows(RuntimeException.class, () -> Malformed.touchEveryTensor(source));
+    assertThrows(InvalidInputException.class, () -> Malformed.touchEveryTensor(source));
   }
 
   @ParameterizedTest
@@ -73,12 +74,19 @@ class CheckpointTest {
     assertMessage("expected the name of a .safetensors file in this folder");
   }
 
+  /** Half of a surrogate pair has no form on disk. */
+  @Test
+  void refusesShardNamesThatNoFileCanHave() throws IOException {
+    index("{\"weight_map\":{\"one\":\"\\ud800.safetensors\"}}");
+    assertThrows(FormatException.class, () -> Checkpoint.open(folder));
+  }
+
   @Test
   void namesTheShardThatHoldsAMisplacedTensor() throws IOException {
     shard("a.safetensors", "one");
     shard("b.safetensors", "two");
     index("{\"weight_map\":{\"two\":\"b.safetensors\",\"one\":\"b.safetensors\"}}");
-    assertMessage("sends one to b.safetensors, which lacks it; download");
+    assertMessage("sends one to b.safetensors, which lacks it; no other shard has it");
     index(
         "{\"weight_map\":{\"two\":\"b.safetensors\",\"one\":\"b.safetensors\","
             + "\"x\":\"a.safetensors\"}}");

@@ -49,6 +49,7 @@ class GgufConfigTest {
     assertEquals(1e-5, config.rmsNormEps());
     assertEquals(500_000, config.ropeTheta());
     assertEquals(OptionalInt.of(8), config.slidingWindow());
+    assertEquals("mistral", config.modelType());
     assertFalse(config.tieWordEmbeddings());
     assertTrue(config.attentionBias());
     assertTrue(config.mlpBias());
@@ -63,6 +64,7 @@ class GgufConfigTest {
     assertEquals(10_000, config.ropeTheta());
     assertEquals(new RopeScaling.None(), config.ropeScaling());
     assertEquals(OptionalInt.empty(), config.slidingWindow());
+    assertEquals("llama", config.modelType());
     assertTrue(config.tieWordEmbeddings());
     assertFalse(config.attentionBias());
     assertFalse(config.mlpBias());
@@ -133,7 +135,7 @@ class GgufConfigTest {
   @ParameterizedTest
   @ValueSource(floats = {0, -1, Float.NaN, Float.POSITIVE_INFINITY})
   void refusesSenselessDivisors(float divisor) {
-    assertRefused(GgufBytes.llama().floats("rope_freqs.weight", divisor), "rope_freqs.weight");
+    assertRefused(GgufBytes.llama().floats("rope_freqs.weight", divisor), "divisor is " + divisor);
   }
 
   @Test
