@@ -16,6 +16,9 @@ final class Segment {
   final IntBuffer ints;
   final ShortBuffer shorts;
 
+  /** Where the bytes begin, once a native library has asked for it, else 0. */
+  volatile long address;
+
   /**
    * Makes the views.
    *
