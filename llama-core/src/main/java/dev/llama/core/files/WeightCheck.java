@@ -8,7 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import org.slf4j.Logger;
@@ -37,7 +37,7 @@ public final class WeightCheck {
    */
   public static void check(Path path, List<Layer> layers, TensorSource source) {
     List<String> problems = new ArrayList<>();
-    Set<String> extra = new HashSet<>(source.tensors().keySet());
+    Set<String> extra = new LinkedHashSet<>(source.tensors().keySet());
     int weights = 0;
     for (Layer layer : layers) {
       for (Layer.Weight weight : layer.weights()) {

@@ -40,7 +40,7 @@ final class Malformed {
 
   private static void requireMessage(FormatException e) {
     String problem = e.getMessage().substring(e.file().toString().length());
-    assertTrue(problem.length() > 15 && problem.startsWith(": "), e.getMessage());
+    assertTrue(problem.length() > 10 && problem.startsWith(": "), e.getMessage());
   }
 
   /** Reads the first and last bytes of all tensors. */
