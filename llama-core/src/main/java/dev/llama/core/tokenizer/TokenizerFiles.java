@@ -5,6 +5,7 @@ import dev.llama.InvalidInputException;
 import dev.llama.LlamaException;
 import dev.llama.Tokenizer;
 import dev.llama.TokenizerOptions;
+import dev.llama.core.files.GgufFile;
 import dev.llama.core.json.Json;
 import dev.llama.spi.Providers;
 import dev.llama.spi.TokenizerProvider;
@@ -42,7 +43,7 @@ public final class TokenizerFiles {
   /**
    * Opens a tokenizer.
    *
-   * @param path a tokenizer.model, a tokenizer.json, or a folder that holds one
+   * @param path a tokenizer.model, a tokenizer.json, a folder that holds one, or a GGUF file
    * @param options what counts before the files
    * @return the tokenizer
    * @throws FormatException if there is none, it is broken, or no provider understands it
@@ -50,7 +51,8 @@ public final class TokenizerFiles {
    */
   public static Tokenizer load(Path path, TokenizerOptions options) {
     if (!Files.isDirectory(path)) {
-      return open(List.of(path), options);
+      Json.requireReadable(path, Long.MAX_VALUE);
+      return isGguf(start(path)) ? gguf(path, options) : open(List.of(path), options);
     }
     return find(path, options)
         .orElseThrow(
@@ -124,22 +126,40 @@ public final class TokenizerFiles {
     throw asked.failure(files);
   }
 
+  private static Tokenizer gguf(Path file, TokenizerOptions options) {
+    try (GgufFile gguf = GgufFile.open(file)) {
+      return fromGguf(file, gguf.metadata(), options);
+    }
+  }
+
   private static TokenizerSource read(Path file) {
     Json.requireReadable(file, MAX_BYTES);
-    byte[] start = new byte[16];
-    try (InputStream in = Files.newInputStream(file)) {
-      int length = Math.max(in.read(start), 0);
-      if (Arrays.equals(Arrays.copyOf(start, GGUF_MAGIC.length), GGUF_MAGIC)) {
-        throw new FormatException(file, "is a GGUF file, expected a tokenizer.model or .json");
-      }
-      // No rank file and no SentencePiece model begins with a brace.
-      if (new String(start, 0, length, StandardCharsets.US_ASCII).trim().startsWith("{")) {
-        return new TokenizerSource.HuggingFaceJson(file, Json.readObject(file, MAX_BYTES));
-      }
+    byte[] start = start(file);
+    if (isGguf(start)) {
+      throw new FormatException(file, "is a GGUF file, expected ranks or a SentencePiece model");
+    }
+    // No rank file and no SentencePiece model begins with a brace.
+    if (new String(start, StandardCharsets.US_ASCII).trim().startsWith("{")) {
+      return new TokenizerSource.HuggingFaceJson(file, Json.readObject(file, MAX_BYTES));
+    }
+    try {
       return new TokenizerSource.ModelFile(file, Files.readAllBytes(file));
     } catch (IOException e) {
       throw new FormatException(file, "cannot be read: " + e, e);
     }
+  }
+
+  private static byte[] start(Path file) {
+    byte[] start = new byte[16];
+    try (InputStream in = Files.newInputStream(file)) {
+      return Arrays.copyOf(start, Math.max(in.read(start), 0));
+    } catch (IOException e) {
+      throw new FormatException(file, "cannot be read: " + e, e);
+    }
+  }
+
+  private static boolean isGguf(byte[] start) {
+    return Arrays.equals(Arrays.copyOf(start, GGUF_MAGIC.length), GGUF_MAGIC);
   }
 
   /**
