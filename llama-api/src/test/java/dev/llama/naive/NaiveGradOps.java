@@ -214,11 +214,12 @@ class NaiveGradOps implements GradOps {
     int width = (int) logits.width();
     set(loss, Scalar.crossEntropy(scores, wanted));
     if (dLogits != null) {
+      double[] lse = Scalar.logSumExp(scores, width);
       double[] gradient = new double[scores.length];
       for (int i = 0; i < gradient.length; i++) {
         int r = i / width;
         if (wanted[r] >= 0) {
-          double probability = Math.exp(scores[i] - Scalar.logSumExp(scores, r, width));
+          double probability = Math.exp(scores[i] - lse[r]);
           gradient[i] = (probability - (i % width == wanted[r] ? 1 : 0)) * factor;
         }
       }

@@ -246,27 +246,29 @@ public final class Scalar {
     return best;
   }
 
-  /** Logarithm of the sum of exponentials of one row. */
-  public static double logSumExp(double[] x, int row, int width) {
-    double max = Double.NEGATIVE_INFINITY;
-    for (int i = 0; i < width; i++) {
-      max = Math.max(max, x[row * width + i]);
+  /** Logarithm of the sum of exponentials of each row. */
+  public static double[] logSumExp(double[] x, int width) {
+    double[] lse = new double[x.length / width];
+    for (int r = 0; r < lse.length; r++) {
+      double max = Double.NEGATIVE_INFINITY;
+      for (int i = r * width; i < (r + 1) * width; i++) {
+        max = Math.max(max, x[i]);
+      }
+      double sum = 0;
+      for (int i = r * width; i < (r + 1) * width; i++) {
+        sum += Math.exp(x[i] - max);
+      }
+      lse[r] = max + Math.log(sum);
     }
-    double sum = 0;
-    for (int i = 0; i < width; i++) {
-      sum += Math.exp(x[row * width + i] - max);
-    }
-    return max + Math.log(sum);
+    return lse;
   }
 
   /** Cross-entropy of each row; 0 where the target is -1. */
   public static double[] crossEntropy(double[] logits, int[] targets) {
     int width = logits.length / targets.length;
-    double[] loss = new double[targets.length];
+    double[] loss = logSumExp(logits, width);
     for (int r = 0; r < loss.length; r++) {
-      if (targets[r] >= 0) {
-        loss[r] = logSumExp(logits, r, width) - logits[r * width + targets[r]];
-      }
+      loss[r] = targets[r] < 0 ? 0 : loss[r] - logits[r * width + targets[r]];
     }
     return loss;
   }

@@ -33,13 +33,14 @@ interface TrainingChecks extends Checks {
         }
         double scale = (float) 0.3;
         double[] loss = Scalar.crossEntropy(logits, targets);
+        double[] denominators = Scalar.logSumExp(logits, width);
         double[] lossBound = new double[loss.length];
         double[] gradient = new double[logits.length];
         double[] bound = new double[logits.length];
         for (int i = 0; i < logits.length; i++) {
           int r = i / width;
           if (targets[r] >= 0) {
-            double lse = Scalar.logSumExp(logits, r, width);
+            double lse = denominators[r];
             double relative = Bounds.sum(width) + 8 * Bounds.F32 * (1 + Math.abs(lse));
             double probability = Math.exp(logits[i] - lse);
             double hot = i % width == targets[r] ? 1 : 0;
