@@ -148,6 +148,7 @@ final class GenerateCommand implements Callable<Integer> {
     if (logprobs != null && !common.isJson()) {
       throw new ParameterException(spec.commandLine(), "--logprobs needs --format json");
     }
+    model.session(spec);
     options(GenerationOptions.defaults()); // wrong values are told before anything is loaded
   }
 

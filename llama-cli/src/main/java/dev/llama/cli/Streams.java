@@ -89,7 +89,8 @@ final class Streams {
    */
   void flush() {
     if (out.checkError() && sink.failure != null) {
-      throw new UncheckedIOException(sink.failure);
+      throw new UncheckedIOException(
+          new IOException("cannot write the output: " + sink.failure.getMessage(), sink.failure));
     }
   }
 
