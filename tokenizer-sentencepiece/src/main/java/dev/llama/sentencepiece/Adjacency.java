@@ -55,7 +55,8 @@ final class Adjacency {
 
   private static int slot(int pair, int[] table) {
     int mask = table.length - 1;
-    int slot = pair * 0x9E3779B9 >>> 7 & mask;
+    int mixed = pair * 0x9E3779B9;
+    int slot = (mixed ^ mixed >>> 16) & mask;
     while (table[slot] != 0 && table[slot] != pair) {
       slot = slot + 1 & mask;
     }

@@ -20,7 +20,6 @@ final class BytePairEncoder {
   /** Longer pieces would make reading the vocabulary slow; the longest of Llama's has 16. */
   private static final int MAX_PIECE_LENGTH = 512;
 
-  private final Definition definition;
   private final PieceIndex index;
   private final BitSet whole = new BitSet(); // pieces that their own characters merge to
   private final SymbolTable symbols = new SymbolTable();
@@ -31,7 +30,6 @@ final class BytePairEncoder {
   private final boolean fuseUnknown;
 
   BytePairEncoder(Definition definition) {
-    this.definition = definition;
     this.unknown = definition.unknown().id();
     this.fuseUnknown = definition.unknown().fuse();
     this.bytes =
@@ -50,15 +48,15 @@ final class BytePairEncoder {
     index = new PieceIndex(keys, chars);
     for (int id = 0; id < pieces.size(); id++) {
       if (isKey(pieces.get(id))) {
-        addPiece(id, pieces.get(id));
+        addPiece(definition, id);
       }
     }
     if (definition.merges().length > 0) {
       addRules(definition.merges());
     } else {
-      deriveRules();
+      deriveRules(definition);
     }
-    findWhole();
+    findWhole(pieces);
   }
 
   /** Whether the piece takes part in merging; one with a real space cannot come out of text. */
@@ -74,7 +72,8 @@ final class BytePairEncoder {
     return piece.replace(Definition.META_SPACE, ' ');
   }
 
-  private void addPiece(int id, Piece piece) {
+  private void addPiece(Definition definition, int id) {
+    Piece piece = definition.pieces().get(id);
     String text = plain(piece.text());
     if (text.length() > MAX_PIECE_LENGTH) {
       throw new FormatException(
@@ -114,7 +113,7 @@ final class BytePairEncoder {
   }
 
   /** SentencePiece: any two symbols merge whose text together is a piece, best score first. */
-  private void deriveRules() {
+  private void deriveRules(Definition definition) {
     List<Piece> pieces = definition.pieces();
     int[] ranks = ranks(pieces);
     for (int id = 0; id < pieces.size(); id++) {
@@ -179,9 +178,8 @@ final class BytePairEncoder {
     return ranks;
   }
 
-  private void findWhole() {
+  private void findWhole(List<Piece> pieces) {
     Merger merger = new Merger(merges);
-    List<Piece> pieces = definition.pieces();
     for (int id = 0; id < pieces.size(); id++) {
       if (isKey(pieces.get(id)) && pieces.get(id).type() != Type.UNUSED) {
         char[] text = plain(pieces.get(id).text()).toCharArray();
@@ -252,7 +250,7 @@ final class BytePairEncoder {
       return false;
     }
     if (bytes == null) {
-      if (unknown >= 0 && !(unknownBefore && fuseUnknown)) {
+      if (!unknownBefore || !fuseUnknown) {
         out.add(unknown);
       }
       return true;

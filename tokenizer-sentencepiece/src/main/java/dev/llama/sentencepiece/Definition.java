@@ -111,7 +111,7 @@ record Definition(
   /**
    * What becomes of characters that are no piece.
    *
-   * @param id the unknown token, or -1: they are left out
+   * @param id the unknown token; -1 if there is none, which needs byte fallback
    * @param byteFallback they become the byte pieces of their UTF-8 form instead
    * @param fuse neighbours become one unknown token
    */

@@ -43,6 +43,7 @@ final class HuggingFaceReader {
 
   private boolean replacesSpaces;
   private boolean normalizerPrepends;
+  private boolean metaspacePrepends;
   private Prefix prefix = Prefix.NONE;
   private boolean splitAtSpaces;
 
@@ -188,6 +189,7 @@ final class HuggingFaceReader {
             case "never" -> Prefix.NONE;
             default -> throw step.wrong("prepend_scheme", "always, first or never");
           };
+      metaspacePrepends |= own == Prefix.UNLESS_SPACE;
       if (prefix == Prefix.NONE) {
         prefix = own; // with a Prepend step, every text has its space already
       }
@@ -258,6 +260,10 @@ final class HuggingFaceReader {
   private int unknown() {
     String text = model.text("unk_token", "");
     if (text.isEmpty()) {
+      if (!model.flag("byte_fallback", false)) {
+        throw model.wrong(
+            "unk_token", "a token, or byte_fallback true: other characters would be lost");
+      }
       return -1;
     }
     Integer id = vocabulary.get(text);
@@ -284,8 +290,9 @@ final class HuggingFaceReader {
       boolean normalized = token.flag("normalized", !special) && !special;
       if (normalized && normalizerPrepends) {
         // Such a token is looked for in the normalized text, in its own normalized form.
-        if (left || right) {
-          throw token.unsupported("lstrip and rstrip false in a token that is normalized");
+        if (left || right || metaspacePrepends) {
+          throw token.unsupported(
+              "normalized false, or lstrip and rstrip false and one step that prepends a space");
         }
         inText.putIfAbsent(META + text.replace(' ', Definition.META_SPACE), id);
       } else {
@@ -296,7 +303,7 @@ final class HuggingFaceReader {
 
   private int[] merges() {
     List<?> rules = model.list("merges");
-    int[] merges = new int[Math.multiplyExact(3, rules.size())];
+    int[] merges = new int[3 * rules.size()];
     for (int i = 0; i < rules.size(); i++) {
       String[] pair = pair(rules.get(i), i);
       Integer left = vocabulary.get(pair[0]);

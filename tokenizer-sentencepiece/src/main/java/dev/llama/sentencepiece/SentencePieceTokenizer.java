@@ -16,9 +16,8 @@ import java.util.function.IntPredicate;
  *
  * <p>Where SentencePiece and the general contract differ, SentencePiece wins: control tokens such
  * as {@code <s>} decode to nothing, the unknown token to {@code " ⁇ "}, every byte of a broken
- * UTF-8 sequence to one U+FFFD. {@link #decode} and {@link #decodeBytes} take their tokens for a
- * whole text and leave out the one leading space that encoding put there; {@link #newDecoder} keeps
- * every space, because what it decodes continues a prompt.
+ * UTF-8 sequence to one U+FFFD. Decoding takes its tokens for a whole text and leaves out the one
+ * leading space that encoding put there.
  *
  * <p>Each stretch of text between special tokens is encoded as a text of its own, with the leading
  * space that the file asks for. User-defined pieces are tokens wherever their text occurs.
@@ -170,10 +169,6 @@ final class SentencePieceTokenizer implements Tokenizer {
     return surface.decodeBytes(ids);
   }
 
-  /**
-   * Returns a decoder that keeps every space: its text is meant to follow the prompt's. Control
-   * tokens give nothing.
-   */
   @Override
   public Decoder newDecoder() {
     return new StreamDecoder(surface);

@@ -2,11 +2,12 @@ package dev.llama.sentencepiece;
 
 import dev.llama.Tokenizer;
 
-/** Turns tokens into text one by one. Keeps every space: what it decodes continues a text. */
+/** Turns tokens into text one by one, as {@link SurfaceTable#decode} does it for all at once. */
 final class StreamDecoder implements Tokenizer.Decoder {
   private final SurfaceTable surface;
   private final byte[] pending = new byte[4]; // the start of a character, always fewer than 4 bytes
   private int count;
+  private boolean begun; // whether the text's leading space is behind us
 
   StreamDecoder(SurfaceTable surface) {
     this.surface = surface;
@@ -15,10 +16,15 @@ final class StreamDecoder implements Tokenizer.Decoder {
   @Override
   public String append(int id) {
     surface.check(id);
+    if (!begun && !surface.beginsText(id)) {
+      return "";
+    }
+    boolean first = !begun;
+    begun = true;
     int value = surface.byteValue(id);
     if (value < 0) {
       // Another token ends the run of bytes; what is incomplete now stays so.
-      return flush() + surface.text(id);
+      return takePending() + (first ? surface.firstText(id) : surface.text(id));
     }
     pending[count++] = (byte) value;
     int done = 0;
@@ -37,6 +43,11 @@ final class StreamDecoder implements Tokenizer.Decoder {
 
   @Override
   public String flush() {
+    begun = false;
+    return takePending();
+  }
+
+  private String takePending() {
     String text = take(count);
     count = 0;
     return text;

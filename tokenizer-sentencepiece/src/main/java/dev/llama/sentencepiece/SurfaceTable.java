@@ -122,15 +122,22 @@ final class SurfaceTable {
   /** The token with which the text begins: those before it have no text, or a dropped space. */
   private int firstWithText(int[] ids) {
     int i = 0;
-    while (i < ids.length && bytes[ids[i]] < 0) {
-      int length = starts[ids[i] + 1] - starts[ids[i]];
-      boolean dropped = dropLeadingSpaces && length == 1 && startsWithSpace[ids[i]];
-      if (length > 0 && !dropped) {
-        break;
-      }
+    while (i < ids.length && !beginsText(ids[i])) {
       i++;
     }
     return i;
+  }
+
+  /** Whether something of this token is left when it is the first of a text. */
+  boolean beginsText(int id) {
+    int length = starts[id + 1] - starts[id];
+    boolean dropped = dropLeadingSpaces && length == 1 && startsWithSpace[id];
+    return bytes[id] >= 0 || (length > 0 && !dropped);
+  }
+
+  /** The text of a token that is no byte token, where it is the first of a text. */
+  String firstText(int id) {
+    return text(id).substring(droppedChars(id));
   }
 
   /** How many characters the first token with text loses: its leading space. */

@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 
@@ -36,6 +37,19 @@ final class Fixtures {
     List<Map<String, Object>> rows = new ArrayList<>();
     for (String line : Files.readAllLines(path(name))) {
       rows.add(Json.object(line));
+    }
+    return rows;
+  }
+
+  /** The broken and odd files of one kind, as their index lists them. */
+  static List<Map<String, Object>> malformed(String kind) throws IOException {
+    List<Map<String, Object>> rows = new ArrayList<>();
+    for (Object row : (List<?>) json("malformed/index.json").get("cases")) {
+      Map<String, Object> copy = new LinkedHashMap<>();
+      ((Map<?, ?>) row).forEach((key, value) -> copy.put((String) key, value));
+      if (kind.equals(copy.get("kind"))) {
+        rows.add(copy);
+      }
     }
     return rows;
   }

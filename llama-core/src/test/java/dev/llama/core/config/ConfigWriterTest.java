@@ -41,7 +41,11 @@ class ConfigWriterTest {
   }
 
   @TestFactory
-  List<DynamicTest> fixturesSurvive() throws IOException {
+  List<DynamicTest> fixturesSurvive() throws Exception {
+    return ConfigFixtures.tests(this::fixtures);
+  }
+
+  private List<DynamicTest> fixtures() throws IOException {
     List<DynamicTest> tests = new ArrayList<>();
     for (String parent : List.of("models", "configs/published")) {
       for (Path model : ConfigFixtures.folders(parent)) {

@@ -137,22 +137,24 @@ class CheckpointTest {
         });
   }
 
-  static Stream<Path> models() throws IOException {
+  static List<String> models() throws IOException {
+    if (!Fixtures.present()) {
+      return List.of(Fixtures.ABSENT);
+    }
     try (Stream<Path> folders = Files.list(Fixtures.path("models"))) {
       return folders
-          .filter(
-              model ->
-                  Files.isDirectory(model)
-                      && !model.endsWith("tiny-nucleotide")) // weights come from a recipe
+          .filter(Files::isDirectory)
+          .map(folder -> folder.getFileName().toString())
+          .filter(name -> !name.equals("tiny-nucleotide")) // weights come from a recipe
           .sorted()
-          .toList()
-          .stream();
+          .toList();
     }
   }
 
   @ParameterizedTest
   @MethodSource("models")
-  void modelsHaveTheWeightsOfTheirArchitecture(Path model) {
+  void modelsHaveTheWeightsOfTheirArchitecture(String name) {
+    Path model = Fixtures.path("models/" + name);
     ModelConfig config = ConfigReader.read(model.resolve("config.json"));
     try (TensorSource source = Checkpoint.open(model)) {
       WeightCheck.check(model, config.layers(), source);

@@ -37,7 +37,7 @@ class WeightCheckTest {
             LAYERS,
             tensor("embed.weight", DType.F32, 9, 4),
             tensor("head.weight", DType.I32, 10, 4));
-    assertTrue(message.contains("3 mismatches with the 3 weights"), message);
+    assertTrue(message.contains("mismatches with the 3 weights of the architecture: 3;"), message);
     assertTrue(message.contains("embed.weight is [9, 4], expected [10, 4]"), message);
     assertTrue(message.contains("norm.weight is missing, expected [4]"), message);
     assertTrue(message.contains("head.weight is stored as I32"), message);
