@@ -200,6 +200,43 @@ public record ModelConfig(
   }
 
   /**
+   * Returns the context of a session that asks for none in particular.
+   *
+   * @return positions: {@code max_position_embeddings}, or what YaRN and dynamic scaling make of it
+   */
+  public int contextLength() {
+    if (ropeScaling instanceof RopeScaling.Dynamic dynamic) {
+      return scaled(maxPositionEmbeddings, dynamic.factor());
+    }
+    if (ropeScaling instanceof RopeScaling.Yarn yarn) {
+      return Math.max(
+          maxPositionEmbeddings, scaled(yarn.originalMaxPositionEmbeddings(), yarn.factor()));
+    }
+    return maxPositionEmbeddings;
+  }
+
+  /**
+   * Returns the largest context that a session can ask for. With linear scaling, files differ in
+   * whether {@code max_position_embeddings} is the context before or after it; dynamic scaling has
+   * no end.
+   *
+   * @return positions, at least {@link #contextLength()}
+   */
+  public int longestContext() {
+    if (ropeScaling instanceof RopeScaling.Dynamic) {
+      return Integer.MAX_VALUE;
+    }
+    if (ropeScaling instanceof RopeScaling.Linear linear) {
+      return Math.max(contextLength(), scaled(maxPositionEmbeddings, linear.factor()));
+    }
+    return contextLength();
+  }
+
+  private static int scaled(int positions, double factor) {
+    return (int) Math.min(Integer.MAX_VALUE, positions * factor);
+  }
+
+  /**
    * Returns the number of parameters; a tied output counts once.
    *
    * @return sum over {@link #layers()}

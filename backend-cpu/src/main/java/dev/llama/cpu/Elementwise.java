@@ -1,6 +1,8 @@
 package dev.llama.cpu;
 
-/** Operations on each element by itself. Rows are cut, so that one long row keeps all threads busy. */
+/**
+ * Operations on each element by itself. Rows are cut, so that one long row keeps all threads busy.
+ */
 final class Elementwise {
   private static final int BLOCK = Scratch.BITS;
   private static final int FIRST = 1;

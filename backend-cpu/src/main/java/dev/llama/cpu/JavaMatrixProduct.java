@@ -44,7 +44,15 @@ final class JavaMatrixProduct implements MatrixProduct {
               int last = Math.min(to, first + BLOCK_OUTPUTS);
               for (int row = 0; row < rows; row += BLOCK_ROWS) {
                 block(
-                    out, x, weight, add, row, Math.min(rows, row + BLOCK_ROWS), first, last, scratch);
+                    out,
+                    x,
+                    weight,
+                    add,
+                    row,
+                    Math.min(rows, row + BLOCK_ROWS),
+                    first,
+                    last,
+                    scratch);
               }
             }
           });

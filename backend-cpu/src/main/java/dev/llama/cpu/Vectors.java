@@ -32,9 +32,7 @@ final class Vectors {
   static float total(float[] sums) {
     for (int i = 0; i < PARTIAL_SUMS / 4; i++) {
       sums[i] +=
-          sums[i + PARTIAL_SUMS / 4]
-              + sums[i + PARTIAL_SUMS / 2]
-              + sums[i + 3 * PARTIAL_SUMS / 4];
+          sums[i + PARTIAL_SUMS / 4] + sums[i + PARTIAL_SUMS / 2] + sums[i + 3 * PARTIAL_SUMS / 4];
     }
     return sum(sums, PARTIAL_SUMS / 4);
   }

@@ -18,15 +18,17 @@ import java.util.Arrays;
 import java.util.Optional;
 
 /** Everything on the Java heap, everything at once, on the calling thread. */
-public final class NaiveBackend implements Backend {
+public class NaiveBackend implements Backend {
   private final Ops ops;
+  private final GradOps gradOps;
 
   public NaiveBackend() {
-    this(new NaiveOps());
+    this(new NaiveOps(), new NaiveGradOps());
   }
 
-  NaiveBackend(Ops ops) {
+  NaiveBackend(Ops ops, GradOps gradOps) {
     this.ops = ops;
+    this.gradOps = gradOps;
   }
 
   @Override
@@ -135,7 +137,7 @@ public final class NaiveBackend implements Backend {
 
   @Override
   public Optional<GradOps> gradOps() {
-    return Optional.empty();
+    return Optional.of(gradOps);
   }
 
   @Override

@@ -21,12 +21,27 @@ public final class Scalar {
     double[] out = new double[rows * outputs];
     for (int r = 0; r < rows; r++) {
       for (int o = 0; o < outputs; o++) {
-        double sum = 0;
-        for (int i = 0; i < inputs; i++) {
-          sum += x[r * inputs + i] * weight[o * inputs + i];
-        }
-        out[r * outputs + o] = sum;
+        out[r * outputs + o] = dot(x, r * inputs, weight, o * inputs, inputs);
       }
+    }
+    return out;
+  }
+
+  /** Sum of products of two stretches. */
+  static double dot(double[] a, int fromA, double[] b, int fromB, int count) {
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+      sum += a[fromA + i] * b[fromB + i];
+    }
+    return sum;
+  }
+
+  /** Rows become columns. */
+  public static double[] transpose(double[] x, int width) {
+    int rows = x.length / width;
+    double[] out = new double[x.length];
+    for (int i = 0; i < x.length; i++) {
+      out[i % width * rows + i / width] = x[i];
     }
     return out;
   }
@@ -35,10 +50,7 @@ public final class Scalar {
   public static double[] rmsRstd(double[] x, int width, double eps) {
     double[] rstd = new double[x.length / width];
     for (int r = 0; r < rstd.length; r++) {
-      double sum = 0;
-      for (int i = 0; i < width; i++) {
-        sum += x[r * width + i] * x[r * width + i];
-      }
+      double sum = dot(x, r * width, x, r * width, width);
       rstd[r] = 1 / Math.sqrt(sum / width + eps);
     }
     return rstd;
@@ -144,12 +156,7 @@ public final class Scalar {
       int shared = head / (spec.heads() / spec.keyValueHeads()) * dim;
       double max = Double.NEGATIVE_INFINITY;
       for (int p = first; p <= position; p++) {
-        double[] key = history.key(p);
-        double dot = 0;
-        for (int i = 0; i < dim; i++) {
-          dot += q[query + i] * key[shared + i];
-        }
-        scores[p] = dot * spec.scale();
+        scores[p] = spec.scale() * dot(q, query, history.key(p), shared, dim);
         max = Math.max(max, scores[p]);
       }
       double sum = 0;
@@ -239,27 +246,29 @@ public final class Scalar {
     return best;
   }
 
-  /** Logarithm of the sum of exponentials of one row. */
-  public static double logSumExp(double[] x, int row, int width) {
-    double max = Double.NEGATIVE_INFINITY;
-    for (int i = 0; i < width; i++) {
-      max = Math.max(max, x[row * width + i]);
+  /** Logarithm of the sum of exponentials of each row. */
+  public static double[] logSumExp(double[] x, int width) {
+    double[] lse = new double[x.length / width];
+    for (int r = 0; r < lse.length; r++) {
+      double max = Double.NEGATIVE_INFINITY;
+      for (int i = r * width; i < (r + 1) * width; i++) {
+        max = Math.max(max, x[i]);
+      }
+      double sum = 0;
+      for (int i = r * width; i < (r + 1) * width; i++) {
+        sum += Math.exp(x[i] - max);
+      }
+      lse[r] = max + Math.log(sum);
     }
-    double sum = 0;
-    for (int i = 0; i < width; i++) {
-      sum += Math.exp(x[row * width + i] - max);
-    }
-    return max + Math.log(sum);
+    return lse;
   }
 
   /** Cross-entropy of each row; 0 where the target is -1. */
   public static double[] crossEntropy(double[] logits, int[] targets) {
     int width = logits.length / targets.length;
-    double[] loss = new double[targets.length];
+    double[] loss = logSumExp(logits, width);
     for (int r = 0; r < loss.length; r++) {
-      if (targets[r] >= 0) {
-        loss[r] = logSumExp(logits, r, width) - logits[r * width + targets[r]];
-      }
+      loss[r] = targets[r] < 0 ? 0 : loss[r] - logits[r * width + targets[r]];
     }
     return loss;
   }

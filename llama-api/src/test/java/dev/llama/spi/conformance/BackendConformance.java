@@ -33,7 +33,9 @@ public abstract class BackendConformance
         RopeChecks,
         AttentionChecks,
         KvCacheChecks,
-        ThreadChecks {
+        ThreadChecks,
+        GradChecks,
+        TrainingChecks {
   private Backend backend;
   private Lab lab;
 

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 /** Caches: growth, truncation, forks. */
 interface KvCacheChecks extends Checks {
   /** Lengths at which a page may be empty, partly filled, or full. */
-  int[] LENGTHS = {1, 15, 16, 17, 63, 64, 65, 127, 128, 129, 256, 511, 512, 513};
+  int[] LENGTHS = {1, 16, 31, 63, 64, 65, 127, 128, 129, 257};
 
   @Test
   default void cacheKnowsItsShapeAndLength() {
@@ -81,7 +81,7 @@ interface KvCacheChecks extends Checks {
   default void truncatedPositionsLeaveNoTrace() {
     for (DType type : new DType[] {DType.F32, DType.F16}) {
       for (int length : LENGTHS) {
-        AttentionRun run = new AttentionRun(lab(), spec(4, 2, 16, 0), type, 2, 700);
+        AttentionRun run = new AttentionRun(lab(), spec(4, 2, 8, 0), type, 2, 700);
         Sequence plain = run.open(1);
         run.prefill(plain, length, 300);
         Sequence detour = run.open(1);
@@ -94,11 +94,11 @@ interface KvCacheChecks extends Checks {
         for (int i = 0; i < 2; i++) {
           double[] expected = run.step(next(plain, 1));
           double[] found = run.step(next(detour, 1));
-          Expect.same("decode after truncation to " + length, found, expected, 64);
+          Expect.same("decode after truncation to " + length, found, expected, 32);
         }
         double[] expected = run.step(next(plain, 20));
         Expect.same(
-            "prefill after truncation to " + length, run.step(next(detour, 20)), expected, 64);
+            "prefill after truncation to " + length, run.step(next(detour, 20)), expected, 32);
       }
     }
   }
@@ -117,7 +117,7 @@ interface KvCacheChecks extends Checks {
   default void forksAreIndependent() {
     for (DType type : new DType[] {DType.F32, DType.F16}) {
       for (int length : LENGTHS) {
-        AttentionRun run = new AttentionRun(lab(), spec(4, 2, 16, 0), type, 2, 700);
+        AttentionRun run = new AttentionRun(lab(), spec(4, 2, 8, 0), type, 2, 700);
         Sequence parent = run.open(1);
         run.prefill(parent, length, 300);
         Sequence fork = parent.fork(2);

@@ -116,6 +116,7 @@ public final class ConfigReader {
   private static Map<String, Object> notImplemented() {
     Map<String, Object> neutral = new LinkedHashMap<>();
     neutral.put("quantization_config", null);
+    neutral.put("quantization", null);
     neutral.put("compression_config", null);
     neutral.put("partial_rotary_factor", 1.0);
     neutral.put("rotary_pct", 1.0);

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -109,27 +110,34 @@ public final class Checkpoint {
   }
 
   private static SafetensorsFile openShard(Path folder, Path index, String name) {
-    Path shard = folder.resolve(name);
-    if (!Files.exists(shard)) {
+    Path shard;
+    try {
+      shard = folder.resolve(name);
+    } catch (InvalidPathException e) {
       throw new FormatException(
-          shard,
-          "there is no such file, but " + index.getFileName() + " names it; download it too");
+          index, "weight_map names a shard that this system cannot have: " + e.getReason(), e);
+    }
+    if (!Files.exists(shard)) {
+      throw fault(
+          shard, "there is no such file, but %s names it; download it too", index.getFileName());
     }
     return SafetensorsFile.open(shard);
   }
 
   private static FormatException misplaced(
       Path index, String tensor, String shard, Map<String, SafetensorsFile> shards) {
-    StringBuilder problem =
-        new StringBuilder("weight_map sends " + tensor + " to " + shard + ", which lacks it");
-    shards.forEach(
-        (name, file) -> {
-          if (file.find(tensor).isPresent()) {
-            problem.append("; it is in ").append(name);
-          }
-        });
-    return new FormatException(
-        index, problem.append("; download index and shards again").toString());
+    String where =
+        shards.entrySet().stream()
+            .filter(entry -> entry.getValue().find(tensor).isPresent())
+            .map(entry -> "it is in " + entry.getKey())
+            .findFirst()
+            .orElse("no other shard has it");
+    return fault(
+        index,
+        "weight_map sends %s to %s, which lacks it; %s; download index and shards again",
+        tensor,
+        shard,
+        where);
   }
 
   /** Says what the folder holds instead, and what to do about it. */
@@ -166,7 +174,7 @@ public final class Checkpoint {
     try (DirectoryStream<Path> files = Files.newDirectoryStream(folder)) {
       files.forEach(file -> names.add(String.valueOf(file.getFileName())));
     } catch (IOException | DirectoryIteratorException e) {
-      throw new FormatException(folder, "cannot be listed: " + e.getMessage(), e);
+      throw new FormatException(folder, "cannot be listed: " + e, e);
     }
     return names;
   }

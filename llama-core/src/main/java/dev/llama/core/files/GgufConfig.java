@@ -129,9 +129,10 @@ final class GgufConfig {
     int headDim = headDim(hiddenSize, heads);
     int context = fields.requireInt("llama.context_length");
     int vocabSize = vocabSize();
+    OptionalInt window = slidingWindow();
     return new ModelConfig(
-        List.of("LlamaForCausalLM"),
-        "llama",
+        List.of(window.isPresent() ? "MistralForCausalLM" : "LlamaForCausalLM"),
+        window.isPresent() ? "mistral" : "llama",
         vocabSize,
         hiddenSize,
         fields.requireInt("llama.feed_forward_length"),
@@ -151,7 +152,7 @@ final class GgufConfig {
         0,
         decimal(fields.optionalDouble("llama.rope.freq_base").orElse(DEFAULT_THETA)),
         ropeScaling(headDim, context),
-        slidingWindow(),
+        window,
         tokenId("bos", vocabSize),
         stopTokens(vocabSize),
         tokenId("padding", vocabSize),
@@ -195,6 +196,7 @@ final class GgufConfig {
         () -> fields.error("llama.vocab_size", "an integer, or a list tokenizer.ggml.tokens"));
   }
 
+  /** What makes a model a Mistral; GGUF calls both families llama. */
   private OptionalInt slidingWindow() {
     OptionalInt window = fields.optionalInt("llama.attention.sliding_window");
     return window.isPresent() && window.getAsInt() == 0 ? OptionalInt.empty() : window;
@@ -212,9 +214,6 @@ final class GgufConfig {
     // As in llama.cpp: without a type it is linear, and a factor of 0 or 1 does nothing.
     String type = fields.optionalString("llama.rope.scaling.type").orElse("linear");
     boolean stretched = !type.equals("none") && stretch != 0 && stretch != 1;
-    if (stretched && !(stretch > 0 && stretch <= Float.MAX_VALUE)) {
-      throw fields.error("llama.rope.scaling.factor", "a positive number");
-    }
     if (stretched && gguf.ropeFactors() != null) {
       throw fault(
           path,
@@ -263,11 +262,7 @@ final class GgufConfig {
     FloatBuffer values = tensor.bytes(0, Math.toIntExact(tensor.byteSize())).asFloatBuffer();
     List<Float> divisors = new ArrayList<>(values.remaining());
     while (values.hasRemaining()) {
-      float divisor = values.get();
-      if (!(divisor > 0 && divisor <= Float.MAX_VALUE)) {
-        throw fault(path, "rope_freqs.weight holds %s, expected positive finite divisors", divisor);
-      }
-      divisors.add(divisor);
+      divisors.add(values.get());
     }
     return new RopeScaling.Factors(divisors);
   }

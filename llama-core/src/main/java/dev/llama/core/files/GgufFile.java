@@ -5,6 +5,7 @@ import static dev.llama.core.files.Faults.fault;
 import dev.llama.DType;
 import dev.llama.FormatException;
 import dev.llama.ModelConfig;
+import dev.llama.core.json.Json;
 import dev.llama.spi.RopeTable;
 import dev.llama.spi.TensorData;
 import java.nio.file.Path;
@@ -169,7 +170,8 @@ public final class GgufFile implements TensorSource {
     if (value instanceof Long alignment && alignment > 0 && Long.bitCount(alignment) == 1) {
       return alignment;
     }
-    throw fault(file.path(), "general.alignment is %s, expected a power of two", value);
+    throw fault(
+        file.path(), "general.alignment is %s, expected a power of two", Json.describe(value));
   }
 
   private Entry entry(GgufReader reader, int index, long alignment) {

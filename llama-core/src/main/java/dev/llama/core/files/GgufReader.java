@@ -7,8 +7,8 @@ import java.math.BigInteger;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.CharBuffer;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -44,6 +44,7 @@ final class GgufReader {
 
   private final Path path;
   private final ByteBuffer bytes;
+  private final CharsetDecoder decoder = StandardCharsets.UTF_8.newDecoder();
 
   /**
    * Starts at the first byte.
@@ -97,8 +98,7 @@ final class GgufReader {
     ((Buffer) text).limit(length);
     skip(length);
     try {
-      CharBuffer decoded = StandardCharsets.UTF_8.newDecoder().decode(text);
-      return decoded.toString();
+      return decoder.decode(text).toString();
     } catch (CharacterCodingException e) {
       throw new FormatException(path, what + " is not valid UTF-8", e);
     }

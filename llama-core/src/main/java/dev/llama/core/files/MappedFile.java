@@ -58,7 +58,7 @@ final class MappedFile implements AutoCloseable {
       }
       return new MappedFile(path, size, segments);
     } catch (IOException e) {
-      throw new FormatException(path, "cannot be mapped into memory: " + e.getMessage(), e);
+      throw new FormatException(path, "cannot be mapped into memory: " + e, e);
     }
   }
 

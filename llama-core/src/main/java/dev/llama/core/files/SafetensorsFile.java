@@ -16,6 +16,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeSet;
 
 /**
  * A safetensors file: eight bytes of header length, a JSON object that gives every tensor's type,
@@ -169,7 +170,7 @@ public final class SafetensorsFile implements TensorSource {
           "tensor %s has dtype %s, %s",
           name,
           value,
-          known ? "which is not supported" : "expected one of " + TYPES.keySet());
+          known ? "which is not supported" : "expected one of " + new TreeSet<>(TYPES.keySet()));
     }
     return type;
   }

@@ -8,8 +8,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
-import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -37,7 +38,7 @@ public final class WeightCheck {
    */
   public static void check(Path path, List<Layer> layers, TensorSource source) {
     List<String> problems = new ArrayList<>();
-    Set<String> extra = new HashSet<>(source.tensors().keySet());
+    Set<String> extra = new LinkedHashSet<>(source.tensors().keySet());
     int weights = 0;
     for (Layer layer : layers) {
       for (Layer.Weight weight : layer.weights()) {
@@ -84,9 +85,11 @@ public final class WeightCheck {
     StringBuilder message =
         new StringBuilder(
             String.format(
-                "%d mismatches with the %d weights of the architecture; configuration and weights"
+                Locale.ROOT,
+                "mismatches with the %d weights of the architecture: %d; configuration and weights"
                     + " must come from the same model:",
-                problems.size(), weights));
+                weights,
+                problems.size()));
     problems.stream().limit(MAX_LISTED).forEach(problem -> message.append("\n  ").append(problem));
     if (problems.size() > MAX_LISTED) {
       message.append("\n  and ").append(problems.size() - MAX_LISTED).append(" more");

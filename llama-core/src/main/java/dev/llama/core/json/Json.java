@@ -302,7 +302,6 @@ public final class Json {
   }
 
   private static Object number(Path origin, JsonReader reader) throws IOException {
-    String where = position(reader);
     String text = reader.nextString();
     if (text.indexOf('.') < 0 && text.indexOf('e') < 0 && text.indexOf('E') < 0) {
       try {
@@ -314,7 +313,7 @@ public final class Json {
     double number = Double.parseDouble(text);
     if (Double.isInfinite(number)) {
       throw new FormatException(
-          origin, "has a number beyond the range of doubles, " + shorten(text) + where);
+          origin, "has a number beyond the range of doubles, " + shorten(text) + position(reader));
     }
     return number;
   }

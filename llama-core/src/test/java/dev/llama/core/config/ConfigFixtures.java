@@ -10,8 +10,12 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.function.Executable;
+import org.opentest4j.TestAbortedException;
 
 /** The reference data, where it is present, and the small configuration that tests vary. */
 public final class ConfigFixtures {
@@ -34,6 +38,22 @@ public final class ConfigFixtures {
     Path path = Paths.get(System.getProperty("llama.fixtures", "no-fixtures"), name);
     assumeTrue(Files.exists(path), () -> "reference data absent: " + path);
     return path;
+  }
+
+  /**
+   * Returns tests that read reference data. Where there is none, one test that is skipped: a
+   * factory that is skipped itself does not appear in reports.
+   */
+  static List<DynamicTest> tests(Callable<List<DynamicTest>> factory) throws Exception {
+    try {
+      return factory.call();
+    } catch (TestAbortedException e) {
+      Executable skipped =
+          () -> {
+            throw e;
+          };
+      return List.of(DynamicTest.dynamicTest(e.getMessage(), skipped));
+    }
   }
 
   static Map<String, Object> json(String name) {

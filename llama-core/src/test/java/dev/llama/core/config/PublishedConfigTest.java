@@ -21,7 +21,11 @@ import org.junit.jupiter.api.TestFactory;
  */
 class PublishedConfigTest {
   @TestFactory
-  List<DynamicTest> published() {
+  List<DynamicTest> published() throws Exception {
+    return ConfigFixtures.tests(this::publishedModels);
+  }
+
+  private List<DynamicTest> publishedModels() {
     List<DynamicTest> tests = new ArrayList<>();
     ConfigFixtures.map(ConfigFixtures.json("configs/published/expected.json").get("models"))
         .forEach(
@@ -71,7 +75,11 @@ class PublishedConfigTest {
   }
 
   @TestFactory
-  List<DynamicTest> savedModels() throws IOException {
+  List<DynamicTest> savedModels() throws Exception {
+    return ConfigFixtures.tests(this::modelsWithResults);
+  }
+
+  private List<DynamicTest> modelsWithResults() throws IOException {
     List<DynamicTest> tests = new ArrayList<>();
     for (Path folder : ConfigFixtures.folders("models")) {
       tests.add(DynamicTest.dynamicTest(folder.getFileName().toString(), () -> checkSaved(folder)));

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.fail;
 
 import dev.llama.FormatException;
 import dev.llama.spi.TensorData;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.function.Executable;
 
 /** What loading a file of malformed/index.json must come to. */
@@ -24,6 +25,7 @@ final class Malformed {
           requireMessage(e);
         }
       }
+      case Fixtures.ABSENT -> Assumptions.abort("no fixtures");
       default -> fail("unknown expectation " + file.expect());
     }
   }
@@ -40,7 +42,7 @@ final class Malformed {
 
   private static void requireMessage(FormatException e) {
     String problem = e.getMessage().substring(e.file().toString().length());
-    assertTrue(problem.length() > 15 && problem.startsWith(": "), e.getMessage());
+    assertTrue(problem.length() > 10 && problem.startsWith(": "), e.getMessage());
   }
 
   /** Reads the first and last bytes of all tensors. */

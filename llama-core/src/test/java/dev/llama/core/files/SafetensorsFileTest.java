@@ -172,7 +172,7 @@ class SafetensorsFileTest {
         folder.resolve("mutated"),
         file,
         valid.length,
-        6_000,
+        5_000,
         new Random(1),
         path -> {
           try (SafetensorsFile opened = SafetensorsFile.open(path)) {

@@ -1,0 +1,262 @@
+package dev.llama.tiktoken;
+
+import dev.llama.FormatException;
+import dev.llama.InvalidInputException;
+import dev.llama.TokenizerOptions;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.BitSet;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.OptionalInt;
+import java.util.Set;
+
+/** A tokenizer while it is read from a file: tokens first, then what refers to them. */
+final class Definition {
+  /** Longer ordinary tokens do not occur, and would make loading slow. */
+  static final int MAX_TOKEN_BYTES = 1024;
+
+  private static final List<String> END_NAMES =
+      List.of(Llama3.END_OF_TEXT, "<|endoftext|>", "</s>");
+
+  private final Path origin;
+  private byte[][] tokens;
+  private int size;
+  private final BitSet ordinary = new BitSet();
+  private final List<AddedToken> added = new ArrayList<>();
+  private final Set<String> addedTexts = new HashSet<>();
+  private final Set<Integer> stopIds = new LinkedHashSet<>();
+
+  OptionalInt bos = OptionalInt.empty();
+  OptionalInt eos = OptionalInt.empty();
+  boolean addsBos;
+  Splitter splitter;
+
+  /** Whether a space goes before text that does not begin with one. */
+  boolean prefixesSpace;
+
+  /** Whether a piece that is a token is that token even if no merges lead to it. */
+  boolean wholePiecesFirst;
+
+  /**
+   * Starts a definition.
+   *
+   * @param expected about how many tokens there are
+   */
+  Definition(Path origin, int expected) {
+    this.origin = origin;
+    this.tokens = new byte[Math.min(expected, MergeTable.MAX_IDS) + 1][];
+  }
+
+  /** Adds a token that text is made of. */
+  void ordinary(int id, byte[] bytes) {
+    if (bytes.length > MAX_TOKEN_BYTES) {
+      throw broken(
+          "token " + id + " has " + bytes.length + " bytes; the limit is " + MAX_TOKEN_BYTES);
+    }
+    put(id, bytes);
+    ordinary.set(id);
+  }
+
+  /** Adds a token that has a text but does not come from encoding. */
+  void decodeOnly(int id, String text) {
+    put(id, text.getBytes(StandardCharsets.UTF_8));
+  }
+
+  /** Adds a token that is recognised in text; its id may be that of a token added before. */
+  void added(AddedToken token) {
+    byte[] bytes = token.text().getBytes(StandardCharsets.UTF_8);
+    int id = token.id();
+    if (id >= 0 && id < size && tokens[id] != null) {
+      if (!Arrays.equals(tokens[id], bytes)) {
+        throw broken(
+            "the added token \""
+                + token.text()
+                + "\" has id "
+                + id
+                + ", which is \""
+                + new String(tokens[id], StandardCharsets.UTF_8)
+                + "\" in the vocabulary; ids must differ");
+      }
+      if (token.special()) {
+        ordinary.clear(id);
+      }
+    } else {
+      put(id, bytes);
+    }
+    if (!addedTexts.add(token.text())) {
+      throw broken("the added token \"" + token.text() + "\" is there twice");
+    }
+    added.add(token);
+  }
+
+  private void put(int id, byte[] bytes) {
+    if (id < 0 || id >= MergeTable.MAX_IDS) {
+      throw broken("token id " + id + " is not between 0 and " + (MergeTable.MAX_IDS - 1));
+    }
+    if (bytes.length == 0) {
+      throw broken("token " + id + " is empty");
+    }
+    if (id >= tokens.length) {
+      int grown = Math.max(id + 1, tokens.length + (tokens.length >> 1));
+      tokens = Arrays.copyOf(tokens, Math.min(grown, MergeTable.MAX_IDS));
+    }
+    if (tokens[id] != null) {
+      throw broken("two tokens have the id " + id);
+    }
+    tokens[id] = bytes;
+    size = Math.max(size, id + 1);
+  }
+
+  /** Adds a token at which a model stops. */
+  void stop(int id) {
+    stopIds.add(id);
+  }
+
+  /** Returns whether an id is a token that text is made of. */
+  boolean isOrdinary(int id) {
+    return ordinary.get(id);
+  }
+
+  /** Returns an error that names the file. */
+  FormatException broken(String problem) {
+    return new FormatException(origin, problem);
+  }
+
+  /** Replaces the special tokens, and bos and eos, by those of the options if they are given. */
+  void apply(TokenizerOptions options) {
+    if (!options.specialTokens().isEmpty()) {
+      added.removeIf(AddedToken::special);
+      options.specialTokens().entrySet().stream()
+          .sorted(Map.Entry.comparingByValue(Comparator.<Integer>naturalOrder()))
+          .forEach(e -> special(e.getKey(), e.getValue()));
+    }
+    if (!bos.isPresent()) {
+      bos = idOf(Llama3.BEGIN_OF_TEXT);
+    }
+    for (int i = 0; !eos.isPresent() && i < END_NAMES.size(); i++) {
+      eos = idOf(END_NAMES.get(i));
+    }
+    if (options.bos().isPresent()) {
+      bos = known("bos", options.bos());
+    }
+    if (options.eos().isPresent()) {
+      eos = known("eos", options.eos());
+    }
+  }
+
+  private void special(String text, int id) {
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    String fault = null;
+    if (bytes.length == 0) {
+      fault = "the text is empty";
+    } else if (id < 0 || id >= MergeTable.MAX_IDS) {
+      fault = "ids run from 0 to " + (MergeTable.MAX_IDS - 1);
+    } else if (id < size && ordinary.get(id)) {
+      fault = "that is an ordinary token; those of the file end at " + (ordinary.length() - 1);
+    } else if (id < size && tokens[id] != null && !Arrays.equals(tokens[id], bytes)) {
+      fault = "that is \"" + new String(tokens[id], StandardCharsets.UTF_8) + "\" already";
+    } else if (added.stream().anyMatch(token -> token.text().equals(text))) {
+      fault = "the file has an added token of this text";
+    }
+    if (fault != null) {
+      throw new InvalidInputException(
+          "TokenizerOptions.specialTokens gives \"" + text + "\" the id " + id + ": " + fault);
+    }
+    if (id >= size || tokens[id] == null) {
+      put(id, bytes);
+    }
+    added.add(AddedToken.special(text, id));
+  }
+
+  private OptionalInt known(String name, OptionalInt id) {
+    int value = id.getAsInt();
+    if (value < 0 || value >= size || tokens[value] == null) {
+      throw new InvalidInputException(
+          "TokenizerOptions."
+              + name
+              + " is "
+              + value
+              + ", which is not in the vocabulary of "
+              + size
+              + " tokens");
+    }
+    return id;
+  }
+
+  private OptionalInt idOf(String special) {
+    return added.stream()
+        .filter(token -> token.special() && token.text().equals(special))
+        .mapToInt(AddedToken::id)
+        .findFirst();
+  }
+
+  /** Checks the tokens and lets {@code merges} look them up. */
+  ByteLevelTokenizer build(Merges merges) {
+    TokenBytes bytes = new TokenBytes(Arrays.copyOf(tokens, size));
+    TokenTable all = new TokenTable(bytes, ordinary);
+    if (all.duplicate() >= 0) {
+      int id = all.duplicate();
+      throw broken(
+          "token "
+              + id
+              + ", \""
+              + ByteAlphabet.write(tokens[id])
+              + "\", is there twice, also as token "
+              + all.find(bytes.words(), bytes.start(id), bytes.length(id)));
+    }
+    int[] byteIds = byteIds();
+    MergeTable table = merges.table(bytes, all);
+    BytePairs pairs = new BytePairs(byteIds, table, all);
+    if (!wholePiecesFirst) {
+      pairs = new BytePairs(byteIds, table, reachable(bytes, byteIds, table));
+    }
+    eos.ifPresent(this::stop);
+    idOf(Llama3.END_OF_TURN).ifPresent(this::stop);
+    idOf(Llama3.END_OF_MESSAGE).ifPresent(this::stop);
+    return new ByteLevelTokenizer(this, bytes, pairs, new AddedTokens(added), stopIds);
+  }
+
+  /** Makes the merges once the tokens are known. */
+  interface Merges {
+    /** Returns the merges of tokens; {@code table} finds those that text is made of. */
+    MergeTable table(TokenBytes tokens, TokenTable table);
+  }
+
+  private int[] byteIds() {
+    int[] ids = new int[256];
+    Arrays.fill(ids, -1);
+    for (int id = ordinary.nextSetBit(0); id >= 0; id = ordinary.nextSetBit(id + 1)) {
+      if (tokens[id].length == 1) {
+        ids[tokens[id][0] & 0xFF] = id;
+      }
+    }
+    for (int b = 0; b < 256; b++) {
+      if (ids[b] < 0) {
+        throw broken(
+            "no token stands for the single byte "
+                + b
+                + "; all 256 must be there, or some text could not be encoded");
+      }
+    }
+    return ids;
+  }
+
+  /** Finds the tokens that the merges make out of their own bytes. */
+  private TokenTable reachable(TokenBytes bytes, int[] byteIds, MergeTable merges) {
+    BitSet reached = new BitSet();
+    BytePairs pairs = new BytePairs(byteIds, merges, new TokenTable(bytes, reached));
+    PieceEncoder encoder = new PieceEncoder(pairs, bytes.pool());
+    for (int id = ordinary.nextSetBit(0); id >= 0; id = ordinary.nextSetBit(id + 1)) {
+      int before = encoder.size();
+      encoder.encode(bytes.start(id), bytes.start(id) + bytes.length(id));
+      reached.set(id, encoder.size() == before + 1 && encoder.id(before) == id);
+    }
+    return new TokenTable(bytes, reached);
+  }
+}

@@ -1,0 +1,188 @@
+package dev.llama.tiktoken;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+
+/**
+ * Encodes one text, piece by piece: collects the ids and owns the scratch memory. For one thread.
+ *
+ * <p>A piece that is a token is one look-up. Any other piece is merged from its bytes: always the
+ * pair of the lowest rank, the leftmost of equals. Short pieces scan an array for it, long ones
+ * keep a heap, so that a piece of n bytes costs O(n log n).
+ */
+final class PieceEncoder {
+  /** Up to this many bytes, scanning an array beats a heap. */
+  private static final int SHORT_PIECE = 96;
+
+  /** A text from this length on remembers how it encoded pieces. */
+  private static final int CACHE_FROM_LENGTH = 4096;
+
+  private static final int CACHE_BITS = 12;
+
+  /** Longer pieces do not recur. */
+  private static final int CACHED_PIECE = 32;
+
+  private static final long MIX = 0x9E3779B97F4A7C15L;
+
+  private final BytePairs pairs;
+  private final Utf8.Text text;
+  private final ByteBuffer words;
+  private int[] ids;
+  private int size;
+
+  private int[] parts; // ids of a short piece's parts
+  private int[] ranks; // ranks[i]: of the pair of parts i and i + 1
+
+  /**
+   * Pieces that were merged, direct-mapped by hash: where the piece is in the text, its length,
+   * where its ids are in the result, their number. What it remembers is in text and result.
+   */
+  private final int[] cache;
+
+  PieceEncoder(BytePairs pairs, Utf8.Text text) {
+    this.pairs = pairs;
+    this.text = text;
+    this.words = Utf8.words(text.bytes());
+    this.ids = new int[text.length() / 4 + 16];
+    this.cache = text.length() < CACHE_FROM_LENGTH ? null : new int[4 << CACHE_BITS];
+  }
+
+  /** Returns the ids so far. */
+  int[] ids() {
+    return Arrays.copyOf(ids, size);
+  }
+
+  /** Returns the number of ids so far. */
+  int size() {
+    return size;
+  }
+
+  /** Returns the id at an index below {@link #size()}. */
+  int id(int index) {
+    return ids[index];
+  }
+
+  /** Appends a token as it is. */
+  void append(int id) {
+    if (size == ids.length) {
+      ids = Arrays.copyOf(ids, size + (size >> 1) + 16);
+    }
+    ids[size++] = id;
+  }
+
+  /** Appends all ids of another encoder. */
+  void appendAll(PieceEncoder other) {
+    for (int i = 0; i < other.size; i++) {
+      append(other.ids[i]);
+    }
+  }
+
+  /** Encodes the piece of text between two byte indices; an empty one gives nothing. */
+  void encode(int from, int to) {
+    if (from == to) {
+      return;
+    }
+    int id = pairs.wholePieces().find(words, from, to - from);
+    if (id >= 0) {
+      append(id);
+    } else {
+      merge(from, to - from);
+    }
+  }
+
+  private void merge(int from, int length) {
+    if (length > SHORT_PIECE) {
+      LongPiece.encode(pairs, text.bytes(), from, length, this);
+    } else if (cache == null || length > CACHED_PIECE) {
+      mergeShort(from, length);
+    } else {
+      int entry = cacheEntry(from, length);
+      if (cache[entry + 1] == length && same(cache[entry], from, length)) {
+        int start = cache[entry + 2];
+        for (int i = start, end = start + cache[entry + 3]; i < end; i++) {
+          append(ids[i]);
+        }
+      } else {
+        int start = size;
+        mergeShort(from, length);
+        cache[entry] = from;
+        cache[entry + 1] = length;
+        cache[entry + 2] = start;
+        cache[entry + 3] = size - start;
+      }
+    }
+  }
+
+  private int cacheEntry(int from, int length) {
+    long hash = length;
+    int last = from + length - 8;
+    for (int i = from; i < last; i += 8) {
+      hash = (hash ^ words.getLong(i)) * MIX;
+      hash ^= hash >>> 32;
+    }
+    // of a piece below eight bytes, only those bytes
+    long tail = length >= 8 ? words.getLong(last) : words.getLong(from) << 64 - 8 * length;
+    return (int) ((hash ^ tail) * MIX >>> 64 - CACHE_BITS) << 2;
+  }
+
+  private boolean same(int a, int b, int length) {
+    int i = 0;
+    for (; i + 8 <= length; i += 8) {
+      if (words.getLong(a + i) != words.getLong(b + i)) {
+        return false;
+      }
+    }
+    int rest = length - i;
+    return rest == 0 || (words.getLong(a + i) ^ words.getLong(b + i)) << 64 - 8 * rest == 0;
+  }
+
+  private void mergeShort(int from, int length) {
+    if (parts == null) {
+      parts = new int[SHORT_PIECE];
+      ranks = new int[SHORT_PIECE];
+    }
+    byte[] bytes = text.bytes();
+    int count = length;
+    for (int i = 0; i < count; i++) {
+      parts[i] = pairs.ofByte(bytes[from + i]);
+    }
+    for (int i = 0; i < count - 1; i++) {
+      ranks[i] = pairs.merges().rank(parts[i], parts[i + 1]);
+    }
+    while (count > 1) {
+      int best = 0;
+      int bestRank = ranks[0];
+      for (int i = 1; i < count - 1; i++) {
+        if (ranks[i] < bestRank) {
+          best = i;
+          bestRank = ranks[i];
+        }
+      }
+      if (bestRank == MergeTable.NONE) {
+        break;
+      }
+      count--;
+      join(best, bestRank, count);
+    }
+    for (int i = 0; i < count; i++) {
+      append(parts[i]);
+    }
+  }
+
+  /** Joins the parts at and after an index; {@code count} parts remain. */
+  private void join(int at, int rank, int count) {
+    MergeTable merges = pairs.merges();
+    int joined = merges.result(rank);
+    parts[at] = joined;
+    for (int i = at + 1; i < count; i++) {
+      parts[i] = parts[i + 1];
+      ranks[i - 1] = ranks[i];
+    }
+    if (at > 0) {
+      ranks[at - 1] = merges.rank(parts[at - 1], joined);
+    }
+    if (at < count - 1) {
+      ranks[at] = merges.rank(joined, parts[at + 1]);
+    }
+  }
+}

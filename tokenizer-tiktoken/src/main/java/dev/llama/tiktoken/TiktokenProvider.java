@@ -1,0 +1,35 @@
+package dev.llama.tiktoken;
+
+import dev.llama.Tokenizer;
+import dev.llama.TokenizerOptions;
+import dev.llama.spi.TokenizerProvider;
+import dev.llama.spi.TokenizerSource;
+import java.util.Optional;
+
+/**
+ * Byte-level byte-pair encoding: the tokenizers of Llama 3 and later, from tiktoken ranks, {@code
+ * tokenizer.json} and GGUF vocabularies.
+ */
+public final class TiktokenProvider implements TokenizerProvider {
+  /** For {@link java.util.ServiceLoader}. */
+  public TiktokenProvider() {}
+
+  @Override
+  public String name() {
+    return "tiktoken";
+  }
+
+  @Override
+  public Optional<Tokenizer> open(TokenizerSource source, TokenizerOptions options) {
+    if (source instanceof TokenizerSource.ModelFile file) {
+      // A protobuf begins with a field tag, which for the fields of SentencePiece is a control
+      // character; a text does not.
+      boolean protobuf = file.bytes().length > 0 && file.bytes()[0] >= 0 && file.bytes()[0] < ' ';
+      return protobuf ? Optional.empty() : Optional.of(RanksReader.read(file, options));
+    }
+    if (source instanceof TokenizerSource.HuggingFaceJson json) {
+      return HuggingFaceReader.read(json, options);
+    }
+    return GgufReader.read((TokenizerSource.GgufVocabulary) source, options);
+  }
+}
