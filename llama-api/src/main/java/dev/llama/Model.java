@@ -117,8 +117,8 @@ public interface Model extends AutoCloseable {
    *
    * @param options context, prefill chunk, cache type
    * @return a new, empty session
-   * @throws InvalidInputException if the context is larger than the model's
-   *     max_position_embeddings, or the model is closed
+   * @throws InvalidInputException if the context is larger than {@link
+   *     ModelConfig#longestContext()}, or the model is closed
    */
   Session newSession(SessionOptions options);
 

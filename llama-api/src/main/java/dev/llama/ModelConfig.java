@@ -35,7 +35,7 @@ import java.util.OptionalInt;
  * @param attentionBias whether attention projections have biases
  * @param mlpBias whether MLP projections have biases
  * @param attentionDropout dropout of attention weights in training; inference ignores it
- * @param ropeTheta base of the rotary frequencies
+ * @param ropeTheta base of the rotary frequencies, at least 1
  * @param ropeScaling how the frequencies are stretched
  * @param slidingWindow a position sees itself and this many minus one before it; absent: all
  * @param bosTokenId token that begins a text
@@ -117,9 +117,19 @@ public record ModelConfig(
         "attention_dropout must be in [0, 1), but is",
         attentionDropout);
     require(
-        ropeTheta > 0 && ropeTheta <= Double.MAX_VALUE,
-        "rope_theta must be above 0, but is",
+        ropeTheta >= 1 && ropeTheta <= Double.MAX_VALUE,
+        "rope_theta must be at least 1, but is",
         ropeTheta);
+    require(
+        ropeTheta > 1 || !(ropeScaling instanceof RopeScaling.Yarn),
+        "rope_theta must be above 1 for rope_type yarn, but is",
+        ropeTheta);
+    if (ropeScaling instanceof RopeScaling.Factors factors) {
+      require(
+          factors.divisors().size() == headDim / 2,
+          "rope_scaling needs a divisor for each of the " + headDim / 2 + " pairs, but has",
+          factors.divisors().size());
+    }
     boolean gated = mlpType.equals("gated");
     require(gated || mlpType.equals("plain"), "mlp_type must be gated or plain, but is", mlpType);
     require(
@@ -187,6 +197,43 @@ public record ModelConfig(
     return mlpType.equals("gated")
         ? new Layer.GatedMlp(name, hiddenSize, intermediateSize, mlpBias)
         : new Layer.Mlp(name, hiddenSize, intermediateSize, mlpBias);
+  }
+
+  /**
+   * Returns the context of a session that asks for none in particular.
+   *
+   * @return positions: {@code max_position_embeddings}, or what YaRN and dynamic scaling make of it
+   */
+  public int contextLength() {
+    if (ropeScaling instanceof RopeScaling.Dynamic dynamic) {
+      return scaled(maxPositionEmbeddings, dynamic.factor());
+    }
+    if (ropeScaling instanceof RopeScaling.Yarn yarn) {
+      return Math.max(
+          maxPositionEmbeddings, scaled(yarn.originalMaxPositionEmbeddings(), yarn.factor()));
+    }
+    return maxPositionEmbeddings;
+  }
+
+  /**
+   * Returns the largest context that a session can ask for. With linear scaling, files differ in
+   * whether {@code max_position_embeddings} is the context before or after it; dynamic scaling has
+   * no end.
+   *
+   * @return positions, at least {@link #contextLength()}
+   */
+  public int longestContext() {
+    if (ropeScaling instanceof RopeScaling.Dynamic) {
+      return Integer.MAX_VALUE;
+    }
+    if (ropeScaling instanceof RopeScaling.Linear linear) {
+      return Math.max(contextLength(), scaled(maxPositionEmbeddings, linear.factor()));
+    }
+    return contextLength();
+  }
+
+  private static int scaled(int positions, double factor) {
+    return (int) Math.min(Integer.MAX_VALUE, positions * factor);
   }
 
   /**

@@ -3,8 +3,8 @@ package dev.llama;
 /**
  * How to open a session. Immutable: the setters return changed copies.
  *
- * @param contextSize largest number of positions; 0 for the model's max_position_embeddings. Memory
- *     is taken as the session grows, not in advance
+ * @param contextSize largest number of positions, at most {@link ModelConfig#longestContext()}; 0
+ *     for {@link ModelConfig#contextLength()}. Memory is taken as the session grows, not in advance
  * @param prefillChunk largest number of prompt tokens run at once: larger is faster, smaller reacts
  *     sooner to {@link Generation#cancel()} and takes less memory
  * @param kvCacheType element type of cached keys and values: {@link DType#F32} or {@link DType#F16}

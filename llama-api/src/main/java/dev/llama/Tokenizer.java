@@ -95,7 +95,9 @@ public interface Tokenizer {
   byte[] decodeBytes(int... ids);
 
   /**
-   * Returns a decoder for tokens that arrive one at a time. It leaves control tokens out.
+   * Returns a decoder for tokens that arrive one at a time. What it returns for a sequence adds up
+   * to {@link #decode} of that sequence without its control tokens. To continue a text, feed it the
+   * last tokens of that text first and ignore what it returns for them.
    *
    * @return a new decoder, for one thread
    */

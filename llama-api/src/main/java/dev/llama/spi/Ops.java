@@ -4,9 +4,10 @@ package dev.llama.spi;
  * The operations that a model is made of. Output first. Calls enqueue: they allocate nothing, and
  * results can be relied upon only after {@link Backend#read}; whatever is enqueued later sees them.
  *
- * <p>Activations are F32, [rows, width]; weights are what {@link Backend#load} made; {@code rows}
- * is the same for all activations of a call. Outputs do not overlap inputs unless stated. The
- * caller guarantees shapes; implementations assert them.
+ * <p>Activations are F32, [rows, width]; weights are what {@link Backend#load} made, or F32 tensors
+ * that {@link Backend#allocate} made; {@code rows} is the same for all activations of a call.
+ * Outputs do not overlap inputs unless stated. The caller guarantees shapes; implementations assert
+ * them.
  *
  * <p>Operations may be called from several threads at once, with different outputs.
  *

@@ -1,0 +1,233 @@
+package dev.llama.cpu;
+
+import dev.llama.BackendException;
+import dev.llama.InvalidInputException;
+import java.util.ArrayDeque;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * The threads of one backend. The calling thread takes part in the work. One call at a time has the
+ * workers; a call that finds them busy, for instance one from inside a task, does its work alone,
+ * so that calls never wait for one another.
+ *
+ * <p>Idle workers spin for a few microseconds before they sleep: the operations of a token follow
+ * one another at that distance, and waking a thread costs more than a small operation.
+ */
+final class WorkerPool implements AutoCloseable {
+  /** Part of a loop over {@code [0, count)}. */
+  interface Task {
+    /**
+     * Does a part.
+     *
+     * @param from first index
+     * @param to behind the last index
+     * @param scratch this thread's work space
+     */
+    void run(int from, int to, Scratch scratch);
+  }
+
+  private static final int SPINS = 4000;
+  private static final int MAX_THREADS = 1024;
+
+  private final Thread[] workers;
+  private final AtomicBoolean busy = new AtomicBoolean();
+  private final Scratch ownerScratch = new Scratch();
+  private final ArrayDeque<Scratch> spare = new ArrayDeque<>();
+  private final boolean spin;
+
+  // The present job. Written by the owner before it advances the epoch; workers join by entering
+  // `active`, and the owner leaves only when all that joined have left.
+  private Task task;
+  private int count;
+  private int grain;
+  private final AtomicInteger next = new AtomicInteger();
+  private final AtomicInteger active = new AtomicInteger();
+  private volatile int epoch;
+  private volatile boolean open;
+  private volatile Throwable failure;
+  private volatile Thread owner;
+  private volatile boolean closed;
+
+  /**
+   * Starts the threads.
+   *
+   * @param threads at least 0; 0 for the number of processors
+   */
+  WorkerPool(int threads) {
+    if (threads < 0 || threads > MAX_THREADS) {
+      throw new InvalidInputException(
+          "threads is " + threads + "; it may be 0 (all processors) to " + MAX_THREADS);
+    }
+    int processors = Runtime.getRuntime().availableProcessors();
+    int size = threads == 0 ? processors : threads;
+    spin = size <= processors;
+    workers = new Thread[size - 1];
+    for (int i = 0; i < workers.length; i++) {
+      workers[i] = new Thread(this::work, "llama-cpu-" + (i + 1));
+      workers[i].setDaemon(true);
+    }
+    for (Thread worker : workers) {
+      worker.start();
+    }
+  }
+
+  /** Returns the number of threads that take part, the caller included. */
+  int threads() {
+    return workers.length + 1;
+  }
+
+  /**
+   * Runs a loop, in parts of {@code grain} indices, and returns when it is done.
+   *
+   * @param count number of indices; at most {@code grain} of them run in the calling thread alone
+   * @param grain size of a part, at least 1
+   * @param task runs the parts, in any order, on any of the threads
+   */
+  void parallelFor(int count, int grain, Task task) {
+    if (closed) {
+      throw new InvalidInputException("the backend is closed");
+    }
+    if (count <= 0) {
+      return;
+    }
+    if (!busy.compareAndSet(false, true)) {
+      runAlone(count, task);
+      return;
+    }
+    try {
+      if (count <= grain || workers.length == 0) {
+        task.run(0, count, ownerScratch);
+      } else {
+        runShared(count, grain, task);
+      }
+    } catch (OutOfMemoryError e) {
+      throw outOfMemory(e);
+    } finally {
+      busy.set(false);
+    }
+  }
+
+  private void runAlone(int count, Task task) {
+    Scratch scratch;
+    synchronized (spare) {
+      scratch = spare.poll();
+    }
+    if (scratch == null) {
+      scratch = new Scratch();
+    }
+    try {
+      task.run(0, count, scratch);
+    } catch (OutOfMemoryError e) {
+      throw outOfMemory(e);
+    } finally {
+      synchronized (spare) {
+        spare.push(scratch);
+      }
+    }
+  }
+
+  private void runShared(int count, int grain, Task task) {
+    this.task = task;
+    this.count = count;
+    this.grain = grain;
+    failure = null;
+    next.set(0);
+    owner = Thread.currentThread();
+    open = true;
+    epoch++; // only the owner writes it
+    int helpers = Math.min(workers.length, (count - 1) / grain);
+    for (int i = 0; i < helpers; i++) {
+      LockSupport.unpark(workers[i]);
+    }
+    takeParts(ownerScratch);
+    open = false;
+    for (int i = 0; active.get() != 0; i++) {
+      if (spin && i < SPINS) {
+        Thread.onSpinWait();
+      } else {
+        LockSupport.parkNanos(this, 50_000);
+      }
+    }
+    owner = null;
+    this.task = null;
+    rethrow(failure);
+  }
+
+  private void takeParts(Scratch scratch) {
+    try {
+      while (failure == null) {
+        int from = next.get();
+        // Not getAndAdd: it could overflow.
+        if (from >= count) {
+          return;
+        }
+        int to = (int) Math.min(count, (long) from + grain);
+        if (next.compareAndSet(from, to)) {
+          task.run(from, to, scratch);
+        }
+      }
+    } catch (Throwable e) {
+      failure = e;
+    }
+  }
+
+  private void work() {
+    Scratch scratch = new Scratch();
+    int seen = 0;
+    int idle = 0;
+    while (!closed) {
+      int now = epoch;
+      if (now == seen) {
+        if (spin && idle++ < SPINS) {
+          Thread.onSpinWait();
+        } else {
+          LockSupport.park(this);
+        }
+        continue;
+      }
+      seen = now;
+      idle = 0;
+      active.incrementAndGet();
+      // Only after joining is it certain that the job stays as it is: the owner closes it first,
+      // and then waits for those who joined.
+      if (open) {
+        takeParts(scratch);
+      }
+      if (active.decrementAndGet() == 0) {
+        LockSupport.unpark(owner);
+      }
+    }
+  }
+
+  private static void rethrow(Throwable failure) {
+    if (failure instanceof RuntimeException) {
+      throw (RuntimeException) failure;
+    }
+    if (failure instanceof Error) {
+      throw (Error) failure;
+    }
+  }
+
+  private static BackendException outOfMemory(OutOfMemoryError e) {
+    return new BackendException(
+        "no memory for work space ("
+            + e.getMessage()
+            + "); allow more with -Xmx and -XX:MaxDirectMemorySize, or use smaller prefill chunks",
+        e);
+  }
+
+  boolean isClosed() {
+    return closed;
+  }
+
+  /** Stops the threads. Idempotent. Work that is under way is finished. */
+  @Override
+  public void close() {
+    closed = true;
+    for (Thread worker : workers) {
+      LockSupport.unpark(worker);
+    }
+  }
+}

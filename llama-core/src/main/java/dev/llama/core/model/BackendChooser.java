@@ -1,0 +1,121 @@
+package dev.llama.core.model;
+
+import dev.llama.BackendException;
+import dev.llama.BackendInfo;
+import dev.llama.BackendInfo.Candidate;
+import dev.llama.ModelOptions;
+import dev.llama.spi.Availability;
+import dev.llama.spi.Backend;
+import dev.llama.spi.BackendOptions;
+import dev.llama.spi.BackendProvider;
+import dev.llama.spi.Providers;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Finds the backends and opens the one that was asked for, or else the best that opens. */
+final class BackendChooser {
+  private static final Logger LOG = LoggerFactory.getLogger(BackendChooser.class);
+  private static final String PROPERTY = "llama.backend";
+
+  private BackendChooser() {}
+
+  /** An open backend, and why it was chosen. */
+  record Choice(Backend backend, BackendInfo info) {}
+
+  private record Probed(BackendProvider provider, Availability availability) {}
+
+  static Choice choose(ModelOptions options) {
+    List<Candidate> candidates = new ArrayList<>();
+    List<Probed> probed = new ArrayList<>();
+    Providers.find(
+            BackendProvider.class,
+            broken -> candidates.add(new Candidate("?", 0, "cannot be loaded: " + broken)))
+        .forEach(provider -> probed.add(new Probed(provider, probe(provider))));
+    probed.sort(Comparator.comparingInt((Probed p) -> p.availability.score()).reversed());
+    for (int i = 0; i < probed.size(); i++) {
+      Probed p = probed.get(i);
+      candidates.add(
+          i, new Candidate(p.provider.name(), p.availability.score(), p.availability.reason()));
+    }
+    Optional<String> wish =
+        options.backend().isPresent()
+            ? options.backend()
+            : Optional.ofNullable(System.getProperty(PROPERTY)).filter(name -> !name.isEmpty());
+    return wish.isPresent()
+        ? openNamed(wish.get(), options.threads(), probed, candidates)
+        : openBest(options.threads(), probed, candidates);
+  }
+
+  private static Availability probe(BackendProvider provider) {
+    try {
+      return provider.probe();
+    } catch (RuntimeException | LinkageError e) {
+      return Availability.unusable("its probe failed: " + e);
+    }
+  }
+
+  private static Choice openNamed(
+      String wish, int threads, List<Probed> probed, List<Candidate> candidates) {
+    int colon = wish.indexOf(':');
+    String name = colon < 0 ? wish : wish.substring(0, colon);
+    Optional<String> variant =
+        colon < 0 ? Optional.empty() : Optional.of(wish.substring(colon + 1));
+    for (Probed p : probed) {
+      if (p.provider.name().equals(name)) {
+        if (p.availability.score() == 0) {
+          throw new BackendException(
+              "backend " + wish + " cannot be used: " + p.availability.reason());
+        }
+        return open(p, new BackendOptions(variant, threads), candidates);
+      }
+    }
+    throw new BackendException(
+        "there is no backend " + wish + "; add its jar, or choose one of: " + list(candidates));
+  }
+
+  private static Choice openBest(int threads, List<Probed> probed, List<Candidate> candidates) {
+    List<Candidate> reasons = new ArrayList<>(candidates);
+    BackendException failure = null;
+    for (int i = 0; i < probed.size() && probed.get(i).availability.score() > 0; i++) {
+      Probed p = probed.get(i);
+      try {
+        Choice choice = open(p, new BackendOptions(Optional.empty(), threads), reasons);
+        if (failure != null) {
+          LOG.warn("{}; falling back to {}", failure.getMessage(), p.provider.name());
+        }
+        p.availability
+            .loss()
+            .ifPresent(loss -> LOG.warn("backend {}: {}", p.provider.name(), loss));
+        return choice;
+      } catch (BackendException e) {
+        reasons.set(i, new Candidate(p.provider.name(), 0, e.getMessage()));
+        failure = e;
+      }
+    }
+    String reason =
+        reasons.isEmpty()
+            ? "none was found; add a backend, for instance the artifact dev.llama:backend-cpu"
+            : list(reasons);
+    throw new BackendException("no usable backend: " + reason, failure);
+  }
+
+  private static Choice open(Probed p, BackendOptions options, List<Candidate> candidates) {
+    Backend backend = p.provider.open(options);
+    return new Choice(
+        backend, new BackendInfo(p.provider.name(), backend.description(), candidates));
+  }
+
+  private static String list(List<Candidate> candidates) {
+    StringBuilder text = new StringBuilder();
+    for (Candidate c : candidates) {
+      text.append(text.length() == 0 ? "" : "; ");
+      text.append(c.name()).append(" (score ").append(c.score()).append(": ");
+      text.append(c.reason()).append(')');
+    }
+    return text.length() == 0 ? "none was found" : text.toString();
+  }
+}
