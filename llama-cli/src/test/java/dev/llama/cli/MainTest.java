@@ -114,6 +114,14 @@ class MainTest {
   }
 
   @Test
+  void fullDiskIsReportedOnceWhereverItIsNoticed() {
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int exitCode = Cli.run("", failing("No space left on device"), err, "backends");
+    assertEquals(1, exitCode);
+    assertEquals(1, err.toString(StandardCharsets.UTF_8).lines().count());
+  }
+
+  @Test
   void noColourUnlessThereIsATerminal() {
     assertFalse(Cli.fake("--help").out().contains("\u001b"));
     assertFalse(Cli.fake("nonsense").err().contains("\u001b"));
