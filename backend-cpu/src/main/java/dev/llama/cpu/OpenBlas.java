@@ -119,7 +119,16 @@ final class OpenBlas {
    * @param ldc distance of its rows
    */
   void productTransposed(
-      int m, int n, int k, float alpha, Place a, int lda, Place b, int ldb, float beta, Place c,
+      int m,
+      int n,
+      int k,
+      float alpha,
+      Place a,
+      int lda,
+      Place b,
+      int ldb,
+      float beta,
+      Place c,
       int ldc) {
     openblas_nolapack.cblas_sgemm(
         openblas_nolapack.CblasRowMajor,

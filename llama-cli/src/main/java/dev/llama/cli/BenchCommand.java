@@ -178,7 +178,8 @@ final class BenchCommand implements Callable<Integer> {
                 + Units.bytes(subject.bytes()));
     io.out().println("backend: " + subject.model().backend().description());
     io.out().println();
-    Table table = new Table("lrlrrr").row("backend", "threads", "test", "tokens/s", "+-", "median");
+    Table table =
+        new Table("lrlrrr").row("backend", "threads", "test", "tokens/s", "± sd", "median");
     for (Result result : results) {
       table.row(
           subject.model().backend().name(),
