@@ -17,6 +17,7 @@ public final class FakeLoader implements ModelLoader {
   static ModelOptions lastOptions;
   static FakeModel lastModel;
   static boolean lastWasCreated;
+  static String lastPreset;
 
   @Override
   public Model load(Path path, ModelOptions options) {
@@ -45,12 +46,13 @@ public final class FakeLoader implements ModelLoader {
     if (!presets().contains(name)) {
       throw new InvalidInputException("there is no preset " + name + ", only " + presets());
     }
+    lastPreset = name;
     return FakeModel.configuration();
   }
 
   @Override
   public List<String> presets() {
-    return List.of("small-1b", "large-2b");
+    return List.of("small-1b", "src");
   }
 
   @Override
