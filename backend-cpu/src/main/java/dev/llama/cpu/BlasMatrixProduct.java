@@ -67,7 +67,13 @@ final class BlasMatrixProduct implements MatrixProduct {
   }
 
   private void panel(
-      CpuTensor out, CpuTensor x, CpuTensor weight, boolean add, int from, int to, Scratch scratch) {
+      CpuTensor out,
+      CpuTensor x,
+      CpuTensor weight,
+      boolean add,
+      int from,
+      int to,
+      Scratch scratch) {
     int inputs = (int) x.width();
     Operands operands = Operands.of(scratch);
     if (weight.type() == DType.F32

@@ -105,8 +105,7 @@ final class CpuOps implements Ops {
   public void rope(Tensor q, Tensor k, Tensor positions, RopeTable table) {
     CpuTensor queries = Checks.floats("rope", "q", q);
     CpuTensor keys = Checks.floats("rope", "k", k);
-    CpuTensor frequencies =
-        Checks.floats("rope", "inverseFrequencies", table.inverseFrequencies());
+    CpuTensor frequencies = Checks.floats("rope", "inverseFrequencies", table.inverseFrequencies());
     long headDim = 2 * frequencies.width();
     if (queries.rows() != keys.rows()
         || queries.width() % headDim != 0

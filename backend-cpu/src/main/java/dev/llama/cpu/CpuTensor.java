@@ -130,9 +130,7 @@ final class CpuTensor implements Tensor {
   /** Returns where a row begins in its segment, in bytes. */
   int offset(long row) {
     long inSegment =
-        memory.segments.length == 1
-            ? firstRow + row
-            : (firstRow + row) % memory.rowsPerSegment;
+        memory.segments.length == 1 ? firstRow + row : (firstRow + row) % memory.rowsPerSegment;
     return (int) (inSegment * rowBytes) + firstElement * 4;
   }
 
@@ -140,8 +138,7 @@ final class CpuTensor implements Tensor {
   long rowsInSegment(long row) {
     return memory.segments.length == 1
         ? rows - row
-        : Math.min(
-            rows - row, memory.rowsPerSegment - (firstRow + row) % memory.rowsPerSegment);
+        : Math.min(rows - row, memory.rowsPerSegment - (firstRow + row) % memory.rowsPerSegment);
   }
 
   /** Copies part of a row of an F32 tensor to an array. */

@@ -5,8 +5,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Keys and values of all layers for a run of positions, as [layer][key, value][head][position]
- * [headDim], so that what one head of one layer holds is one matrix [positions, headDim]. Counts the
- * caches that share it.
+ * [headDim], so that what one head of one layer holds is one matrix [positions, headDim]. Counts
+ * the caches that share it.
  */
 final class KvPage {
   final Segment data;

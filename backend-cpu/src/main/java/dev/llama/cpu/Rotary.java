@@ -60,13 +60,7 @@ final class Rotary {
   }
 
   private static void rotateRow(
-      CpuTensor x,
-      int r,
-      float[] cos,
-      float[] sin,
-      int pairs,
-      Pairing pairing,
-      Scratch scratch) {
+      CpuTensor x, int r, float[] cos, float[] sin, int pairs, Pairing pairing, Scratch scratch) {
     int width = (int) x.width();
     float[] row = scratch.floats(ROW, width);
     x.get(r, 0, width, row, 0);

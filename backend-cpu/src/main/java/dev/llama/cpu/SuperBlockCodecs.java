@@ -32,8 +32,8 @@ final class SuperBlockCodecs {
           });
 
   /**
-   * 32 bytes of third bits, 64 bytes of 2 bits in the order of Q2_K, 16 scales of 6 bits, d. Value d
-   * (scale - 32) (q - 4), where the third bit of element i is bit i / 32 of byte i % 32.
+   * 32 bytes of third bits, 64 bytes of 2 bits in the order of Q2_K, 16 scales of 6 bits, d. Value
+   * d (scale - 32) (q - 4), where the third bit of element i is bit i / 32 of byte i % 32.
    */
   static final Codec Q3_K =
       BlockCodecs.codec(

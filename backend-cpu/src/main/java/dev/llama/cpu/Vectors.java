@@ -32,9 +32,7 @@ final class Vectors {
   static float total(float[] sums) {
     for (int i = 0; i < PARTIAL_SUMS / 4; i++) {
       sums[i] +=
-          sums[i + PARTIAL_SUMS / 4]
-              + sums[i + PARTIAL_SUMS / 2]
-              + sums[i + 3 * PARTIAL_SUMS / 4];
+          sums[i + PARTIAL_SUMS / 4] + sums[i + PARTIAL_SUMS / 2] + sums[i + 3 * PARTIAL_SUMS / 4];
     }
     return sum(sums, PARTIAL_SUMS / 4);
   }
@@ -55,6 +53,18 @@ final class Vectors {
       s0 += a[i];
     }
     return (s0 + s1) + (s2 + s3);
+  }
+
+  /** Returns the largest of some elements and a bound; NaN is passed over. */
+  static float max(float[] a, int from, int to, float bound) {
+    float max = bound;
+    for (int i = from; i < to; i++) {
+      // Not Math.max: its care for NaN and -0 makes a chain of five instructions per element.
+      if (a[i] > max) {
+        max = a[i];
+      }
+    }
+    return max;
   }
 
   static float dot(float[] a, int aFrom, float[] b, int bFrom, int count) {

@@ -6,9 +6,15 @@ import dev.llama.DType;
 import dev.llama.spi.AttentionSpec;
 import dev.llama.spi.Backend;
 import dev.llama.spi.Batch;
+import dev.llama.spi.KvCache;
+import dev.llama.spi.KvShape;
 import dev.llama.spi.RopeTable;
 import dev.llama.spi.Tensor;
+import dev.llama.spi.TensorData;
 import dev.llama.spi.conformance.BackendConformance;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 
 /** The suite fails on backends that are wrong in one way each. */
@@ -22,11 +28,15 @@ class MutantsTest {
   }
 
   private static void fails(NaiveOps ops, NaiveGradOps grad, Check check) {
+    fails(new NaiveBackend(ops, grad), check);
+  }
+
+  private static void fails(Backend mutant, Check check) {
     BackendConformance suite =
         new BackendConformance() {
           @Override
           protected Backend open() {
-            return new NaiveBackend(ops, grad);
+            return mutant;
           }
         };
     suite.openBackend();
@@ -303,5 +313,130 @@ class MutantsTest {
           }
         },
         BackendConformance::adamWFollowsItsFormula);
+  }
+
+  /** A backend with another kind of cache. */
+  private static Backend caches(Function<KvShape, KvCache> make) {
+    return new NaiveBackend() {
+      @Override
+      public KvCache newKvCache(KvShape shape) {
+        return make.apply(shape);
+      }
+    };
+  }
+
+  @Test
+  void truncatedForkWritesIntoSharedPages() {
+    class Mutant extends NaiveKvCache {
+      private final double[][] pages;
+      private int used;
+
+      Mutant(KvShape shape, double[][] pages, int used) {
+        super(shape, pages);
+        this.pages = pages;
+        this.used = used;
+      }
+
+      @Override
+      public int length() {
+        return used;
+      }
+
+      @Override
+      public void reserve(int length) {
+        used = length;
+      }
+
+      @Override
+      public void truncate(int length) {
+        used = length;
+      }
+
+      @Override
+      public KvCache fork() {
+        return new Mutant(shape(), pages, used); // copies nothing on write
+      }
+    }
+    Backend mutant = caches(shape -> new Mutant(shape, new double[2 * shape.layers() * 800][], 0));
+    fails(mutant, BackendConformance::forksAreIndependent);
+    fails(mutant, BackendConformance::truncatedForksLeaveTheOthersAlone);
+    fails(mutant, BackendConformance::cacheRefusesLengthsOutOfRange);
+    fails(mutant, BackendConformance::cacheTakesMemoryAsItGrows);
+  }
+
+  @Test
+  void nibblesSwapped() {
+    Backend mutant =
+        new NaiveBackend() {
+          @Override
+          public Tensor load(TensorData weight) {
+            NaiveTensor tensor = (NaiveTensor) super.load(weight);
+            for (int i = 0; weight.type() == DType.Q4_0 && i < tensor.size(); i++) {
+              if (i % 32 < 16) {
+                double low = tensor.get(i);
+                tensor.set(i, tensor.get(i + 16));
+                tensor.set(i + 16, low);
+              }
+            }
+            return tensor;
+          }
+        };
+    fails(mutant, suite -> suite.matmulWithWeightsOfType(DType.Q4_0));
+    fails(mutant, suite -> suite.matmulSelectsColumnsOfType(DType.Q4_0));
+    fails(mutant, suite -> suite.embedSelectsRowsOfType(DType.Q4_0));
+  }
+
+  /** What int8 activations would blur shows in unit rows. */
+  @Test
+  void weightsSlightlyOff() {
+    Backend mutant =
+        new NaiveBackend() {
+          @Override
+          public Tensor load(TensorData weight) {
+            NaiveTensor tensor = (NaiveTensor) super.load(weight);
+            for (int i = 0; i < tensor.size(); i++) {
+              tensor.set(i, tensor.get(i) * 1.01);
+            }
+            return tensor;
+          }
+        };
+    for (DType type : new DType[] {DType.F32, DType.F16, DType.Q8_0, DType.Q4_K, DType.Q6_K}) {
+      fails(mutant, suite -> suite.matmulSelectsColumnsOfType(type));
+    }
+  }
+
+  @Test
+  void subnormalsFlushedToZero() {
+    Backend mutant =
+        new NaiveBackend() {
+          @Override
+          public Tensor load(TensorData weight) {
+            NaiveTensor tensor = (NaiveTensor) super.load(weight);
+            for (int i = 0; i < tensor.size(); i++) {
+              tensor.set(i, Math.abs(tensor.get(i)) < 0x1p-14 ? 0 : tensor.get(i));
+            }
+            return tensor;
+          }
+        };
+    fails(mutant, suite -> suite.everySixteenBitNumberIsRead(DType.F16));
+  }
+
+  @Test
+  void bigEndianCopies() {
+    Backend mutant =
+        new NaiveBackend() {
+          @Override
+          public void write(Tensor destination, ByteBuffer source) {
+            ByteBuffer swapped = ByteBuffer.allocate(source.remaining()).order(source.order());
+            while (source.remaining() >= 4) {
+              swapped.putInt(
+                  source.order() == ByteOrder.BIG_ENDIAN
+                      ? Integer.reverseBytes(source.getInt())
+                      : source.getInt());
+            }
+            super.write(destination, swapped.flip());
+          }
+        };
+    fails(mutant, BackendConformance::copiesAreLittleEndianWhateverTheBuffer);
   }
 }

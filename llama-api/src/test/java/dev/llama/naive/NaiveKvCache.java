@@ -9,7 +9,7 @@ import java.util.Arrays;
 /**
  * One array for each key and value; arrays are replaced, never changed, so that forks share them.
  */
-final class NaiveKvCache implements KvCache {
+class NaiveKvCache implements KvCache {
   private final KvShape shape;
   private double[][]
       entries; // [length * layers * 2][keyValueHeads * headDim], keys at even indices
@@ -18,7 +18,7 @@ final class NaiveKvCache implements KvCache {
     this(shape, new double[0][]);
   }
 
-  private NaiveKvCache(KvShape shape, double[][] entries) {
+  NaiveKvCache(KvShape shape, double[][] entries) {
     this.shape = shape;
     this.entries = entries;
   }

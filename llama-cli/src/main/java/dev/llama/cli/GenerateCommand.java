@@ -131,7 +131,7 @@ final class GenerateCommand implements Callable<Integer> {
       GenerationReport.json(io, text, loaded, session, generation, tokens);
     } else {
       stream(layout.chat || layout.noEcho ? "" : text, generation);
-      GenerationReport.usage(io, loaded, generation);
+      GenerationReport.usage(io, loaded, generation, options(loaded).temperature() > 0);
     }
   }
 

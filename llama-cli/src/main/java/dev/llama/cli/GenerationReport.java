@@ -17,8 +17,8 @@ import java.util.Locale;
 final class GenerationReport {
   private GenerationReport() {}
 
-  /** Prints one line to stderr. */
-  static void usage(Streams io, Model model, Generation generation) {
+  /** Prints one line to stderr; the seed is told where it had a say. */
+  static void usage(Streams io, Model model, Generation generation, boolean random) {
     Usage usage = generation.usage();
     io.err()
         .println(
@@ -32,8 +32,7 @@ final class GenerationReport {
                 + Units.seconds(usage.prefillSeconds() + usage.decodeSeconds())
                 + ", finish: "
                 + reason(generation)
-                + ", seed "
-                + generation.seed()
+                + (random ? ", seed " + generation.seed() : "")
                 + ", backend "
                 + model.backend().name());
   }

@@ -33,6 +33,8 @@ class GenerateCommandTest {
         "llama: prompt 5 tokens (10.0 tokens/s), generated 15 tokens (7.0 tokens/s) in 2.50 s,"
             + " finish: stop, seed 7, backend fake\n",
         run.err());
+    String greedy = Cli.fake("generate", "-m", "any", "--greedy", "Once").err();
+    assertTrue(greedy.endsWith("finish: stop, backend fake\n"), greedy);
   }
 
   @Test

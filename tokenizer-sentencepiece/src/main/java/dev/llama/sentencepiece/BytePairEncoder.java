@@ -20,6 +20,8 @@ final class BytePairEncoder {
   /** Longer pieces would make reading the vocabulary slow; the longest of Llama's has 16. */
   private static final int MAX_PIECE_LENGTH = 512;
 
+  private static final int MISSING = Integer.MIN_VALUE; // no symbol
+
   private final PieceIndex index;
   private final BitSet whole = new BitSet(); // pieces that their own characters merge to
   private final SymbolTable symbols = new SymbolTable();
@@ -145,8 +147,6 @@ final class BytePairEncoder {
       }
     }
   }
-
-  private static final int MISSING = Integer.MIN_VALUE;
 
   /** The symbol that a part of a piece is when it is merged. */
   private int symbol(char[] text, int from, int to) {

@@ -5,6 +5,7 @@ import dev.llama.InvalidInputException;
 import dev.llama.TokenizerOptions;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -222,7 +223,7 @@ record Definition(
    */
   static int[] bytePieces(Path origin, List<Piece> pieces) {
     int[] ids = new int[256];
-    java.util.Arrays.fill(ids, -1);
+    Arrays.fill(ids, -1);
     int found = 0;
     for (int id = 0; id < pieces.size(); id++) {
       Piece piece = pieces.get(id);

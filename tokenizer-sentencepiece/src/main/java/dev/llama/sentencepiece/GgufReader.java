@@ -188,8 +188,12 @@ final class GgufReader {
   }
 
   private FormatException wrong(String key, Object found, String expected) {
-    String shown =
-        found == null ? "missing" : found.getClass().isArray() ? "another array" : "" + found;
+    String shown = String.valueOf(found);
+    if (found == null) {
+      shown = "missing";
+    } else if (found instanceof List || found.getClass().isArray()) {
+      shown = "a list of other contents";
+    }
     return new FormatException(origin, PREFIX + key + " is " + shown + ", expected " + expected);
   }
 }

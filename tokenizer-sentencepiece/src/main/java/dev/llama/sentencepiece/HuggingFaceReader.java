@@ -100,8 +100,8 @@ final class HuggingFaceReader {
     if (!replacesSpaces) {
       throw new FormatException(
           origin,
-          "neither normalizer nor pre_tokenizer replaces spaces by U+2581, expected a Replace step or"
-              + " Metaspace");
+          "neither normalizer nor pre_tokenizer replaces spaces by U+2581, expected a Replace step"
+              + " or Metaspace");
     }
     vocabulary();
     boolean byteFallback = model.flag("byte_fallback", false);

@@ -5,6 +5,8 @@ import java.util.Arrays;
 
 /** A growing list of token ids. */
 final class Ids {
+  private static final int MAX_SIZE = Integer.MAX_VALUE - 8; // of a Java array
+
   int[] values;
   int size;
 
@@ -14,30 +16,17 @@ final class Ids {
 
   void add(int id) {
     if (size == values.length) {
-      grow(1);
+      grow();
     }
     values[size++] = id;
   }
 
-  /** Repeats ids that are already in the list. */
-  void repeat(int from, int count) {
-    if (count > values.length - size) {
-      grow(count);
-    }
-    for (int i = 0; i < count; i++) {
-      values[size + i] = values[from + i];
-    }
-    size += count;
-  }
-
-  private void grow(int count) {
-    long needed = (long) size + count;
-    if (needed > Integer.MAX_VALUE - 8) {
+  private void grow() {
+    if (size == MAX_SIZE) {
       throw new InvalidInputException(
-          "the text gives more than 2147483639 tokens; encode it in parts");
+          "the text gives more than " + MAX_SIZE + " tokens; encode it in parts");
     }
-    long doubled = Math.max(needed, 2L * values.length);
-    values = Arrays.copyOf(values, (int) Math.min(doubled, Integer.MAX_VALUE - 8));
+    values = Arrays.copyOf(values, (int) Math.min(2L * size, MAX_SIZE));
   }
 
   int[] toArray() {

@@ -177,10 +177,9 @@ final class Merger {
     }
     long entry = heap[start];
     int at = start;
-    for (int child = 2 * at + 1; child < heapSize; child = 2 * at + 1) {
-      if (child + 1 < heapSize && heap[child + 1] < heap[child]) {
-        child++;
-      }
+    while (2 * at + 1 < heapSize) {
+      int left = 2 * at + 1;
+      int child = left + 1 < heapSize && heap[left + 1] < heap[left] ? left + 1 : left;
       if (heap[child] >= entry) {
         break;
       }

@@ -52,7 +52,7 @@ final class PieceIndex {
     return -1;
   }
 
-  /** The hash that {@link #find(char[], int, int, int)} expects, without {@link #step} by step. */
+  /** The hash of a range, as {@link #find} expects it. */
   static int hash(char[] chars, int from, int to) {
     int hash = 0;
     for (int i = from; i < to; i++) {

@@ -5,6 +5,7 @@ import dev.llama.Specials;
 import dev.llama.Tokenizer;
 import dev.llama.sentencepiece.Definition.AddedToken;
 import dev.llama.sentencepiece.Definition.Ends;
+import java.nio.CharBuffer;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
@@ -53,15 +54,12 @@ final class SentencePieceTokenizer implements Tokenizer {
       always |= !added.get(i).special();
     }
     alwaysMatchesRaw = always;
-    definition
-        .inText()
-        .forEach(
-            (text, id) -> {
-              // A real space cannot come out of normalization.
-              if (text.indexOf(' ') < 0) {
-                normalizedMatcher.add(BytePairEncoder.plain(text), id);
-              }
-            });
+    for (Map.Entry<String, Integer> token : definition.inText().entrySet()) {
+      // A real space cannot come out of normalization.
+      if (token.getKey().indexOf(' ') < 0) {
+        normalizedMatcher.add(BytePairEncoder.plain(token.getKey()), token.getValue());
+      }
+    }
   }
 
   @Override
@@ -138,7 +136,7 @@ final class SentencePieceTokenizer implements Tokenizer {
       int start = normalizer.from;
       int end = normalizer.to;
       if (!normalizedMatcher.isEmpty()) {
-        CharSequence view = java.nio.CharBuffer.wrap(chars, 0, end);
+        CharSequence view = CharBuffer.wrap(chars, 0, end);
         int at = start;
         while (at < end) {
           long match =

@@ -1,5 +1,7 @@
 package dev.llama.sentencepiece;
 
+import java.util.Arrays;
+
 /** The first symbols of a text: for each character its piece. Pages of 256 code points. */
 final class SymbolTable {
   private static final int[] EMPTY = new int[256];
@@ -7,7 +9,7 @@ final class SymbolTable {
   private final int[][] pages = new int[(Character.MAX_CODE_POINT >> 8) + 1][];
 
   SymbolTable() {
-    java.util.Arrays.fill(pages, EMPTY);
+    Arrays.fill(pages, EMPTY);
   }
 
   void put(int codePoint, int id) {

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 /** Merging: best score first, leftmost among equals, whatever the length and the vocabulary. */
@@ -97,6 +98,27 @@ class MergeOrderTest {
       }
       symbols.set(best, symbols.get(best) + symbols.remove(best + 1));
     }
+  }
+
+  /** One tokenizer serves many threads at once. */
+  @Test
+  void threadsDoNotDisturbEachOther() {
+    Random random = new Random(13);
+    Tokenizer tokenizer = randomVocabulary(random, "abc ", new HashMap<>());
+    List<String> texts = new ArrayList<>();
+    List<int[]> expected = new ArrayList<>();
+    for (int i = 0; i < 500; i++) {
+      texts.add(randomText(random, "abc ", random.nextInt(300)));
+      expected.add(tokenizer.encode(texts.get(i)));
+    }
+    IntStream.range(0, 4000)
+        .parallel()
+        .forEach(
+            i -> {
+              int[] ids = tokenizer.encode(texts.get(i % 500));
+              assertArrayEquals(expected.get(i % 500), ids);
+              assertEquals(texts.get(i % 500), tokenizer.decode(ids));
+            });
   }
 
   /** A character that is no piece by itself still merges into pieces that hold it. */

@@ -106,16 +106,24 @@ final class Decoder {
    * Runs the rows of a batch through all blocks.
    *
    * @param batch committed rows, with room in their caches
-   * @param a activations of as many rows
+   * @param a activations of as many rows; {@code hidden} is the result
    * @param rope rotary frequencies
+   * @param firstOutput first row whose result is wanted: behind the last attention, the rows before
+   *     it are left out. The number of rows, if only their keys and values are wanted
    */
-  void forward(Batch batch, Workspace.Activations a, RopeTable rope) {
+  void forward(Batch batch, Workspace.Activations a, RopeTable rope, int firstOutput) {
     ops.embed(a.hidden(), embedding, batch.tokens());
     for (Block block : blocks) {
       norm(a.normed(), a.hidden(), block.attentionNorm);
       attend(block.attention, a, batch, rope);
-      norm(a.normed(), a.hidden(), block.mlpNorm);
-      mlp(block.mlp, a);
+      boolean last = block == blocks.get(blocks.size() - 1);
+      if (last && firstOutput == batch.rows()) {
+        return;
+      }
+      Workspace.Activations wanted = last ? a.from(firstOutput) : a;
+      addLinear(wanted.hidden(), wanted.attended(), block.attention.output);
+      norm(wanted.normed(), wanted.hidden(), block.mlpNorm);
+      mlp(block.mlp, wanted);
     }
   }
 
@@ -153,7 +161,6 @@ final class Decoder {
     addBias(a.value(), attention.value);
     ops.rope(a.query(), a.key(), batch.positions(), rope);
     ops.attention(a.attended(), null, a.query(), a.key(), a.value(), batch, attention.spec);
-    addLinear(a.hidden(), a.attended(), attention.output);
   }
 
   private void mlp(Mlp mlp, Workspace.Activations a) {

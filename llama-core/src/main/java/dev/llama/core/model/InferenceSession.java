@@ -195,13 +195,14 @@ final class InferenceSession implements Session {
     int end = computed + rows;
     logitsValid = false;
     if (consumer != null && end > reportFrom) {
-      workspace.forward(rows, rope);
-      report(workspace, computed, Math.max(computed, reportFrom), end, consumer);
+      int from = Math.max(computed, reportFrom);
+      workspace.forward(rows, rope, from - computed);
+      report(workspace, computed, from, end, consumer);
     } else if (end == length) {
       workspace.forwardToLogits(rows, rope);
       workspace.readLogits(0, logits);
     } else {
-      workspace.forward(rows, rope);
+      workspace.forward(rows, rope, rows);
       workspace.await();
     }
     computed = end;

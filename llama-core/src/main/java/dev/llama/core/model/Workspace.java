@@ -51,16 +51,21 @@ final class Workspace implements AutoCloseable {
       Tensor gate, // [rows, intermediate]
       Tensor up) { // [rows, intermediate]
 
-    private Activations slice(int rows) {
+    /** The rows from one on. */
+    Activations from(int row) {
+      return row == 0 ? this : slice(row, hidden.rows() - row);
+    }
+
+    private Activations slice(long first, long rows) {
       return new Activations(
-          hidden.slice(0, rows),
-          normed.slice(0, rows),
-          query.slice(0, rows),
-          key.slice(0, rows),
-          value.slice(0, rows),
-          attended.slice(0, rows),
-          gate.slice(0, rows),
-          up.slice(0, rows));
+          hidden.slice(first, rows),
+          normed.slice(first, rows),
+          query.slice(first, rows),
+          key.slice(first, rows),
+          value.slice(first, rows),
+          attended.slice(first, rows),
+          gate.slice(first, rows),
+          up.slice(first, rows));
     }
   }
 
@@ -95,7 +100,7 @@ final class Workspace implements AutoCloseable {
     }
     current = full;
     hostBytes =
-        ByteBuffer.allocateDirect(Math.multiplyExact(vocabSize, Float.BYTES))
+        ByteBuffer.allocate(Math.multiplyExact(vocabSize, Float.BYTES))
             .order(ByteOrder.LITTLE_ENDIAN);
     hostLogits = hostBytes.asFloatBuffer();
   }
@@ -116,20 +121,20 @@ final class Workspace implements AutoCloseable {
 
   private Activations rows(int rows) {
     if (current.hidden().rows() != rows) {
-      current = rows == capacity ? full : full.slice(rows);
+      current = rows == capacity ? full : full.slice(0, rows);
     }
     return current;
   }
 
-  /** Runs the rows of the batch through all blocks. */
-  void forward(int rows, RopeTable rope) {
-    decoder.forward(batch, rows(rows), rope);
+  /** Runs the rows of the batch through all blocks; see {@link Decoder#forward}. */
+  void forward(int rows, RopeTable rope, int firstOutput) {
+    decoder.forward(batch, rows(rows), rope, firstOutput);
   }
 
   /** Runs the rows of the batch, and the last of them up to its logits, which become row 0. */
   void forwardToLogits(int rows, RopeTable rope) {
     if (capacity > 1 || rope != modelRope) {
-      forward(rows, rope);
+      forward(rows, rope, rows - 1);
       logits(rows - 1, 1);
       return;
     }
@@ -137,7 +142,7 @@ final class Workspace implements AutoCloseable {
       decode =
           backend.record(
               () -> {
-                decoder.forward(batch, full, modelRope);
+                decoder.forward(batch, full, modelRope, 0);
                 decoder.logits(logits, full.normed(), full.hidden());
               });
     }

@@ -1,0 +1,102 @@
+package dev.llama.tests;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.module.ModuleDescriptor;
+import java.lang.module.ModuleFinder;
+import java.lang.module.ModuleReader;
+import java.lang.module.ModuleReference;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+
+/** Every artifact is a named module, and says the same there as in META-INF/services. */
+class ModuleDescriptorsTest {
+
+  private static Map<String, ModuleReference> modules() {
+    Map<String, ModuleReference> modules = new TreeMap<>();
+    for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
+      if (entry.contains("llama") || entry.contains("backend") || entry.contains("tokenizer")) {
+        ModuleFinder.of(Path.of(entry)).findAll().stream()
+            .filter(module -> !module.descriptor().isAutomatic())
+            .filter(module -> module.descriptor().name().startsWith("dev.llama."))
+            .forEach(module -> modules.put(module.descriptor().name(), module));
+      }
+    }
+    return modules;
+  }
+
+  @Test
+  void everyArtifactIsANamedModule() {
+    assertTrue(
+        modules()
+            .keySet()
+            .containsAll(
+                Set.of(
+                    "dev.llama.api",
+                    "dev.llama.core",
+                    "dev.llama.cpu",
+                    "dev.llama.cli",
+                    "dev.llama.tiktoken",
+                    "dev.llama.sentencepiece")),
+        modules().keySet().toString());
+  }
+
+  @Test
+  void onlyTheApiIsExported() {
+    modules()
+        .forEach(
+            (name, module) -> {
+              Set<String> exports =
+                  module.descriptor().exports().stream()
+                      .map(ModuleDescriptor.Exports::source)
+                      .collect(Collectors.toSet());
+              Set<String> expected =
+                  name.equals("dev.llama.api") ? Set.of("dev.llama", "dev.llama.spi") : Set.of();
+              assertEquals(expected, exports, name);
+            });
+  }
+
+  @Test
+  void modulesSeeNoModuleOfTheLibraryButTheApi() {
+    modules()
+        .forEach(
+            (name, module) ->
+                module.descriptor().requires().stream()
+                    .map(ModuleDescriptor.Requires::name)
+                    .filter(required -> required.startsWith("dev.llama."))
+                    .forEach(required -> assertEquals("dev.llama.api", required, name)));
+  }
+
+  @Test
+  void servicesAreTheSameOnTheClassPath() throws IOException {
+    for (ModuleReference module : modules().values()) {
+      for (ModuleDescriptor.Provides provides : module.descriptor().provides()) {
+        try (ModuleReader files = module.open();
+            InputStream listed =
+                files
+                    .open("META-INF/services/" + provides.service())
+                    .orElseThrow(
+                        () ->
+                            new AssertionError(
+                                module + " has no META-INF/services/" + provides.service()))) {
+          Set<String> names =
+              new String(listed.readAllBytes(), StandardCharsets.UTF_8)
+                  .lines()
+                  .map(line -> line.replaceFirst("#.*", "").trim())
+                  .filter(line -> !line.isEmpty())
+                  .collect(Collectors.toSet());
+          assertEquals(Set.copyOf(provides.providers()), names, module.toString());
+        }
+      }
+    }
+  }
+}
