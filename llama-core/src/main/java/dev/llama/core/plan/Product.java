@@ -26,8 +26,10 @@ final class Product {
 
   Product times(long factor, String unit) {
     value = Math.multiplyExact(value, factor);
-    text.append(" x ");
-    factor(factor, unit);
+    if (factor != 1 || !unit.isEmpty()) {
+      text.append(" x ");
+      factor(factor, unit);
+    }
     return this;
   }
 
