@@ -4,6 +4,7 @@ module dev.llama.cli {
   requires dev.llama.core;
   requires com.google.gson;
   requires info.picocli;
+  requires jdk.httpserver;
   requires jdk.unsupported; // sun.misc.Signal, by reflection: Ctrl-C ends a generation, not the JVM
   requires me.tongfei.progressbar;
 

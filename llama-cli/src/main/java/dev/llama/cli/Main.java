@@ -63,6 +63,7 @@ public final class Main {
             .addSubcommand(new TokenizeCommand(io))
             .addSubcommand(new InspectCommand(io))
             .addSubcommand(new PlanCommand(io))
+            .addSubcommand(new ServeModelsCommand(io))
             .addSubcommand(new PresetsCommand(io))
             .addSubcommand(new BenchCommand(io))
             .addSubcommand(new EvalCommand(io))

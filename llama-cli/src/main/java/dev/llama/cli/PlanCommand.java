@@ -1,7 +1,9 @@
 package dev.llama.cli;
 
 import dev.llama.DType;
+import dev.llama.InvalidInputException;
 import dev.llama.ModelConfig;
+import dev.llama.core.catalogue.LayerSpec;
 import dev.llama.core.plan.Cluster;
 import dev.llama.core.plan.Degrees;
 import dev.llama.core.plan.Plan;
@@ -170,7 +172,7 @@ final class PlanCommand implements Callable<Integer> {
                     degree("--context-parallel", devices.context),
                     devices.sequence));
     Cluster cluster = cluster();
-    ModelConfig config = Architecture.of(model);
+    ModelConfig config = config();
     Plan plan = Plan.of(config, workload(config), cluster, degrees);
     PlanReport report = new PlanReport(model.toString(), plan);
     if (common.isJson()) {
@@ -180,6 +182,20 @@ final class PlanCommand implements Callable<Integer> {
       io.flush();
     }
     return plan.fits() ? ExitCode.OK : ExitCode.SOFTWARE;
+  }
+
+  /** A layer-spec does not say how long a context its model was made for; others do. */
+  private ModelConfig config() {
+    Optional<LayerSpec> layerSpec = LayerSpecs.at(model);
+    if (layerSpec.isPresent()) {
+      return layerSpec.get().toConfig();
+    }
+    ModelConfig config = Architecture.of(model);
+    if (work.context > config.longestContext()) {
+      throw new InvalidInputException(
+          "--context is " + work.context + ", the model has at most " + config.longestContext());
+    }
+    return config;
   }
 
   private int degree(String option, Integer value) {

@@ -40,7 +40,7 @@ public record Plan(
   }
 
   /**
-   * Makes a plan. Degrees that are 0 are chosen so that the model fits on the fewest devices; among
+   * Makes a plan, for a context that may be longer than the model's. Degrees that are 0 are chosen so that the model fits on the fewest devices; among
    * splits over as many devices the largest tensor degree is taken, up to 8 (the devices of one
    * machine, because a tensor group exchanges activations twice a block), then the smallest context
    * degree (each slice of the context needs a copy of the weights). If nothing fits, the plan is
@@ -52,19 +52,10 @@ public record Plan(
    * @param degrees the split that is wanted
    * @return a plan
    * @throws InvalidInputException if a degree does not divide what it is to split, the degrees need
-   *     more devices than there are, the context is longer than the model's longest, or a size
-   *     exceeds 64 bits
+   *     more devices than there are, or a size exceeds 64 bits
    */
   public static Plan of(ModelConfig config, Workload workload, Cluster cluster, Degrees degrees) {
     int contextSize = workload.contextSize() == 0 ? config.contextLength() : workload.contextSize();
-    if (contextSize > config.longestContext()) {
-      throw new InvalidInputException(
-          "contextSize is "
-              + contextSize
-              + ", the model has at most "
-              + config.longestContext()
-              + " positions");
-    }
     Blueprint model = Blueprint.of(config);
     int devices = cluster.devices() == 0 ? Cluster.MOST_DEVICES : cluster.devices();
     SplitSearch.check(model, contextSize, degrees, devices);
