@@ -1,6 +1,7 @@
 /**
  * Loads models and runs the decoder, behind llama-api. The only packages that applications may use
- * directly are {@link dev.llama.core.catalogue} and {@link dev.llama.core.plan}, for planning tools.
+ * directly are {@link dev.llama.core.catalogue} and {@link dev.llama.core.plan}, for planning
+ * tools.
  */
 module dev.llama.core {
   requires transitive dev.llama.api;

@@ -9,14 +9,14 @@ import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A few threads that answer requests, each within a time. A thread that waits for a client is
+ * Threads that answer requests, each within a time. A thread that waits for a client is
  * interrupted, which closes the connection. The JDK's server has such limits too, but as system
  * properties, which hold for the whole process.
  */
 final class RequestThreads implements Executor, AutoCloseable {
-  private static final int THREADS = 16;
+  private static final int THREADS = 64;
   private static final int WAITING = 256;
-  private static final long SECONDS = 10;
+  private static final long SECONDS = 5;
 
   private final ThreadPoolExecutor threads;
   private final ScheduledThreadPoolExecutor alarms;

@@ -116,8 +116,7 @@ class PlanMeasuredTest {
         .forEach(
             weight ->
                 shapes.put(
-                    weight.name(),
-                    weight.shape().stream().mapToLong(Long::longValue).toArray()));
+                    weight.name(), weight.shape().stream().mapToLong(Long::longValue).toArray()));
     Safetensors.write(
         checkpoint.resolve("model.safetensors"), shapes, (name, elements) -> new float[elements]);
     measuring(

@@ -40,11 +40,12 @@ public record Plan(
   }
 
   /**
-   * Makes a plan, for a context that may be longer than the model's. Degrees that are 0 are chosen so that the model fits on the fewest devices; among
-   * splits over as many devices the largest tensor degree is taken, up to 8 (the devices of one
-   * machine, because a tensor group exchanges activations twice a block), then the smallest context
-   * degree (each slice of the context needs a copy of the weights). If nothing fits, the plan is
-   * the one whose fullest device has least, and {@link #fits()} says so.
+   * Makes a plan, for a context that may be longer than the model's. Degrees that are 0 are chosen
+   * so that the model fits on the fewest devices; among splits over as many devices the largest
+   * tensor degree is taken, up to 8 (the devices of one machine, because a tensor group exchanges
+   * activations twice a block), then the smallest context degree (each slice of the context needs a
+   * copy of the weights). If nothing fits, the plan is the one whose fullest device has least, and
+   * {@link #fits()} says so.
    *
    * @param config the model
    * @param workload what the devices are to do
