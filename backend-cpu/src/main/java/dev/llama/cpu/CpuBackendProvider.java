@@ -23,6 +23,7 @@ public final class CpuBackendProvider implements BackendProvider {
     return "cpu";
   }
 
+  /** Loads OpenBLAS, once in the life of the process: whether it can be is known in no other way. */
   @Override
   public Availability probe() {
     try {
