@@ -217,18 +217,14 @@ final class BlasAttention implements Attention {
         return;
       }
       scores.floats.get(i * KEYS, line, 0, count);
-      float max = maxima[i];
-      for (int j = from; j < to; j++) {
-        max = Math.max(max, line[j]);
+      float max = Vectors.max(line, from, to, maxima[i]);
+      for (int j = 0; j < count; j++) {
+        line[j] -= max;
       }
-      float sum = 0;
-      for (int j = from; j < to; j++) {
-        float p = Functions.exp(line[j] - max);
-        line[j] = p;
-        sum += p;
-      }
+      Functions.exp(line, count, scratch);
       Arrays.fill(line, 0, from, 0f);
       Arrays.fill(line, to, count, 0f);
+      float sum = Vectors.sum(line, count);
       scores.floats.put(i * KEYS, line, 0, count);
       if (max > maxima[i]) {
         float factor = Functions.exp(maxima[i] - max);

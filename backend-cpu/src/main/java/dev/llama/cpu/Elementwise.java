@@ -4,16 +4,17 @@ package dev.llama.cpu;
  * Operations on each element by itself. Rows are cut, so that one long row keeps all threads busy.
  */
 final class Elementwise {
-  private static final int BLOCK = 2048;
+  private static final int BLOCK = Scratch.BITS;
   private static final int FIRST = 1;
   private static final int SECOND = 2;
+  private static final int THIRD = 3;
 
-  private static final int EXPONENTIAL = 12; // cost, in multiply-adds
+  private static final int EXPONENTIAL = 6; // cost, in multiply-adds
   private static final int ERROR_FUNCTION = 40;
 
   /** Computes a block of one row. */
   private interface Kernel {
-    void run(int row, int column, int count, float[] first, float[] second);
+    void run(int row, int column, int count, Scratch scratch);
   }
 
   private final WorkerPool pool;
@@ -31,11 +32,9 @@ final class Elementwise {
         count,
         grain,
         (from, to, scratch) -> {
-          float[] first = scratch.floats(FIRST, BLOCK);
-          float[] second = scratch.floats(SECOND, BLOCK);
           for (int i = from; i < to; i++) {
             int column = i % blocks * BLOCK;
-            kernel.run(i / blocks, column, Math.min(BLOCK, width - column), first, second);
+            kernel.run(i / blocks, column, Math.min(BLOCK, width - column), scratch);
           }
         });
   }
@@ -45,7 +44,9 @@ final class Elementwise {
     run(
         x,
         1,
-        (row, column, count, a, b) -> {
+        (row, column, count, scratch) -> {
+          float[] a = scratch.floats(FIRST, count);
+          float[] b = scratch.floats(SECOND, count);
           x.get(row, column, count, a, 0);
           y.get(row, column, count, b, 0);
           Vectors.add(a, b, count);
@@ -58,7 +59,9 @@ final class Elementwise {
     run(
         x,
         1,
-        (row, column, count, a, b) -> {
+        (row, column, count, scratch) -> {
+          float[] a = scratch.floats(FIRST, count);
+          float[] b = scratch.floats(SECOND, count);
           x.get(row, column, count, a, 0);
           bias.get(0, column, count, b, 0);
           Vectors.add(a, b, count);
@@ -71,11 +74,18 @@ final class Elementwise {
     run(
         out,
         EXPONENTIAL,
-        (row, column, count, a, b) -> {
+        (row, column, count, scratch) -> {
+          float[] a = scratch.floats(FIRST, count);
+          float[] b = scratch.floats(SECOND, count);
           gate.get(row, column, count, a, 0);
           up.get(row, column, count, b, 0);
+          float[] e = scratch.floats(THIRD, count);
           for (int i = 0; i < count; i++) {
-            a[i] = Functions.silu(a[i]) * b[i];
+            e[i] = -a[i];
+          }
+          Functions.exp(e, count, scratch);
+          for (int i = 0; i < count; i++) {
+            a[i] = a[i] / (1f + e[i]) * b[i];
           }
           out.put(row, column, count, a, 0);
         });
@@ -86,7 +96,8 @@ final class Elementwise {
     run(
         out,
         ERROR_FUNCTION,
-        (row, column, count, a, b) -> {
+        (row, column, count, scratch) -> {
+          float[] a = scratch.floats(FIRST, count);
           x.get(row, column, count, a, 0);
           for (int i = 0; i < count; i++) {
             a[i] = Functions.gelu(a[i]);

@@ -8,6 +8,16 @@ final class Functions {
   private static final float LN2_LOW = -2.12194440e-4f;
   private static final float ROUND = 12582912f; // 1.5 * 2^23: adding it rounds to an integer
 
+  // Minimax polynomial of (exp(r) - 1 - r) / r^2 for |r| <= ln 2 / 2 (Cephes, expf).
+  private static final float P0 = 5.0000001201e-1f;
+  private static final float P1 = 1.6666665459e-1f;
+  private static final float P2 = 4.1665795894e-2f;
+  private static final float P3 = 8.3334519073e-3f;
+  private static final float P4 = 1.3981999507e-3f;
+  private static final float P5 = 1.9875691500e-4f;
+
+  private static final int SHORT = 32; // measured: below, the copies cost more than they save
+
   private Functions() {}
 
   /**
@@ -24,13 +34,7 @@ final class Functions {
     float rounded = x * LOG2E + ROUND;
     float n = rounded - ROUND;
     float r = x - n * LN2_HIGH - n * LN2_LOW; // |r| <= ln 2 / 2
-    // Minimax polynomial of (exp(r) - 1 - r) / r^2 on that interval (Cephes, expf).
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
+    float p = ((((P5 * r + P4) * r + P3) * r + P2) * r + P1) * r + P0;
     float e = p * r * r + r + 1f;
     // n is in [-126, 128]; in two factors, because 2^128 is not a float.
     int exponent = (int) n;
@@ -38,13 +42,50 @@ final class Functions {
     return e * powerOfTwo(half) * powerOfTwo(exponent - half);
   }
 
-  private static float powerOfTwo(int exponent) {
-    return Float.intBitsToFloat(exponent + 127 << 23);
+  /**
+   * Exponential function of an array, in place, by loops that C2 vectorises. As {@link
+   * #exp(float)}, but results are at least 1.2e-38 and at most 1.7e38.
+   *
+   * @param x at most {@link Scratch#BITS} elements are used
+   * @param count how many
+   * @param scratch its bits, and its array of integers
+   */
+  static void exp(float[] x, int count, Scratch scratch) {
+    if (count < SHORT) {
+      for (int i = 0; i < count; i++) {
+        x[i] = exp(x[i]);
+      }
+      return;
+    }
+    Segment bits = scratch.bits();
+    int[] exponents = scratch.ints(count);
+    float[] rounded = scratch.floats(0, count);
+    for (int i = 0; i < count; i++) {
+      float clamped = Math.max(-87.3f, Math.min(88f, x[i]));
+      x[i] = clamped;
+      rounded[i] = clamped * LOG2E + ROUND;
+    }
+    bits.floats.put(0, rounded, 0, count);
+    bits.ints.get(0, exponents, 0, count);
+    // The low bits of the rounded number are the exponent of two; moved up, they make 2^n.
+    for (int i = 0; i < count; i++) {
+      exponents[i] = (exponents[i] << 23) + 0x3f800000;
+    }
+    for (int i = 0; i < count; i++) {
+      float n = rounded[i] - ROUND;
+      x[i] = x[i] - n * LN2_HIGH - n * LN2_LOW;
+    }
+    bits.ints.put(0, exponents, 0, count);
+    bits.floats.get(0, rounded, 0, count);
+    for (int i = 0; i < count; i++) {
+      float r = x[i];
+      x[i] =
+          ((((((P5 * r + P4) * r + P3) * r + P2) * r + P1) * r + P0) * r * r + r + 1f) * rounded[i];
+    }
   }
 
-  /** {@code x * sigmoid(x)}. */
-  static float silu(float x) {
-    return x / (1f + exp(-x));
+  private static float powerOfTwo(int exponent) {
+    return Float.intBitsToFloat(exponent + 127 << 23);
   }
 
   /** Gaussian error linear unit: {@code x * (1 + erf(x / sqrt(2))) / 2}. */

@@ -13,12 +13,13 @@ final class JavaAttention implements Attention {
   private static final int BLOCK = 64;
 
   private static final int KEYS = 1;
-  private static final int VALUES = 2;
+  private static final int FLAT = 2;
   private static final int SCORES = 3;
   private static final int MAXIMA = 4;
   private static final int SUMS = 5;
   private static final int QUERIES = 1;
   private static final int RESULTS = 2;
+  private static final int VALUES = 3;
 
   private final WorkerPool pool;
 
@@ -100,13 +101,17 @@ final class JavaAttention implements Attention {
         sums[i] = 0;
       }
       float[] keys = scratch.floats(KEYS, BLOCK * size);
-      float[] values = scratch.floats(VALUES, BLOCK * size);
+      float[] flat = scratch.floats(FLAT, BLOCK * size);
+      float[][] values = scratch.rows(VALUES, BLOCK, size);
       int end = run.firstPosition + firstRow + rows;
       int position = firstVisible(0);
       while (position < end) {
         int next = Math.min(source.blockEnd(position, end), position + BLOCK);
         source.read(false, keyHead, position, next - position, keys, 0, scratch);
-        source.read(true, keyHead, position, next - position, values, 0, scratch);
+        source.read(true, keyHead, position, next - position, flat, 0, scratch);
+        for (int j = 0; j < next - position; j++) {
+          System.arraycopy(flat, j * size, values[j], 0, size);
+        }
         for (int i = 0; i < rows * group; i++) {
           block(i, position, next, keys, values);
         }
@@ -134,35 +139,51 @@ final class JavaAttention implements Attention {
     }
 
     /** Lets one query see the part of a block that it may see. */
-    private void block(int i, int begin, int end, float[] keys, float[] values) {
+    private void block(int i, int begin, int end, float[] keys, float[][] values) {
       int from = Math.max(begin, firstVisible(i / group)) - begin;
       int to = Math.min(end, run.firstPosition + firstRow + i / group + 1) - begin;
       if (from >= to) {
         return;
       }
       int size = spec.headDim();
-      float max = maxima[i];
       for (int j = from; j < to; j++) {
         scores[j] = Vectors.dot(queries[i], 0, keys, j * size, size);
-        max = Math.max(max, scores[j]);
       }
+      float max = Vectors.max(scores, from, to, maxima[i]);
       if (max > maxima[i]) {
         float factor = Functions.exp(maxima[i] - max);
         Vectors.scale(results[i], factor, size);
         sums[i] *= factor;
         maxima[i] = max;
       }
-      float[] result = results[i];
-      float sum = 0;
-      for (int j = from; j < to; j++) {
-        float p = Functions.exp(scores[j] - max);
-        sum += p;
-        int value = j * size;
-        for (int d = 0; d < size; d++) {
-          result[d] += p * values[value + d];
-        }
+      for (int j = 0; j < to; j++) {
+        scores[j] -= max;
       }
-      sums[i] += sum;
+      Functions.exp(scores, to, scratch);
+      Arrays.fill(scores, 0, from, 0f);
+      sums[i] += Vectors.sum(scores, to);
+      addValues(results[i], values, from, to);
+    }
+
+    private void addValues(float[] result, float[][] values, int from, int to) {
+      int size = spec.headDim();
+      int j = from;
+      for (; j <= to - 4; j += 4) {
+        Vectors.addScaled(
+            result,
+            scores[j],
+            values[j],
+            scores[j + 1],
+            values[j + 1],
+            scores[j + 2],
+            values[j + 2],
+            scores[j + 3],
+            values[j + 3],
+            size);
+      }
+      for (; j < to; j++) {
+        Vectors.addScaled(result, scores[j], values[j], size);
+      }
     }
   }
 }

@@ -1,6 +1,7 @@
 package dev.llama.cpu;
 
 import dev.llama.DType;
+import dev.llama.cpu.PlainCodecs.PairCodec;
 import java.util.Arrays;
 
 /**
@@ -74,12 +75,16 @@ final class JavaMatrixProduct implements MatrixProduct {
     DType type = weight.type();
     Codec codec = Codec.of(type);
     float[] w = scratch.floats(WEIGHTS, Vectors.FOLD);
+    PairCodec pairs = pairCodec(codec, weight);
     float[][] inputs = scratch.rows(INPUTS, rows * pieces, Vectors.FOLD);
     for (int r = 0; r < rows; r++) {
-      for (int p = 0; p < pieces; p++) {
-        int count = p < folds ? Vectors.FOLD : tail;
-        x.get(r, p * Vectors.FOLD, count, inputs[r * pieces + p], 0);
+      for (int p = 0; p < folds; p++) {
+        x.get(r, p * Vectors.FOLD, Vectors.FOLD, pairs == null ? inputs[r * pieces + p] : w, 0);
+        if (pairs != null) {
+          PairCodec.split(w, inputs[r * pieces + p]);
+        }
       }
+      x.get(r, folds * Vectors.FOLD, tail, inputs[r * pieces + folds], 0);
     }
     float[][] sums = scratch.rows(SUMS, rows, Vectors.PARTIAL_SUMS);
     float[][] results = scratch.rows(RESULTS, rows, to - from);
@@ -91,7 +96,11 @@ final class JavaMatrixProduct implements MatrixProduct {
         Arrays.fill(sums[r], 0, Vectors.PARTIAL_SUMS, 0f);
       }
       for (int p = 0; p < folds; p++) {
-        codec.decode(segment, offset + p * foldBytes, Vectors.FOLD, w, 0, scratch);
+        if (pairs == null) {
+          codec.decode(segment, offset + p * foldBytes, Vectors.FOLD, w, 0, scratch);
+        } else {
+          pairs.decodeSplit(segment, offset + p * foldBytes, w, scratch);
+        }
         for (int r = 0; r < rows; r++) {
           Vectors.foldProduct(sums[r], inputs[r * pieces + p], w);
         }
@@ -107,6 +116,11 @@ final class JavaMatrixProduct implements MatrixProduct {
     for (int r = 0; r < rows; r++) {
       store(out, r, from, to - from, results[r], add, scratch);
     }
+  }
+
+  /** Returns the codec that decodes two elements at a time, if rows begin at whole words. */
+  private static PairCodec pairCodec(Codec codec, CpuTensor weight) {
+    return codec instanceof PairCodec && weight.width() % 2 == 0 ? (PairCodec) codec : null;
   }
 
   private static void block(

@@ -10,6 +10,9 @@ import java.util.Arrays;
  * undefined at the start of a task.
  */
 final class Scratch {
+  /** Number of elements of {@link #bits()}. */
+  static final int BITS = 2048;
+
   private static final int SLOTS = 8;
 
   private final float[][] floats = new float[SLOTS][0];
@@ -18,6 +21,8 @@ final class Scratch {
   private final ByteBuffer[] direct = new ByteBuffer[SLOTS];
   private short[] shorts = new short[0];
   private int[] ints = new int[0];
+  private int[] moreInts = new int[0];
+  private Segment bits;
   private Object extension;
 
   /** Returns the array of a slot, at least {@code length} long. */
@@ -65,6 +70,13 @@ final class Scratch {
     return ints;
   }
 
+  int[] moreInts(int length) {
+    if (moreInts.length < length) {
+      moreInts = new int[grown(length)];
+    }
+    return moreInts;
+  }
+
   /** Returns memory outside the heap, 64-byte aligned, native byte order, position 0. */
   ByteBuffer direct(int slot, int length) {
     if (direct[slot] == null || direct[slot].capacity() < length) {
@@ -75,6 +87,17 @@ final class Scratch {
               .order(ByteOrder.nativeOrder());
     }
     return direct[slot];
+  }
+
+  /**
+   * Returns {@value #BITS} elements through which floats become the integers with the same bits,
+   * and back: copying whole arrays is faster than converting elements, which C2 does one by one.
+   */
+  Segment bits() {
+    if (bits == null) {
+      bits = new Segment(ByteBuffer.allocateDirect(BITS * 4));
+    }
+    return bits;
   }
 
   /** What a tier keeps per thread besides; null at first. */

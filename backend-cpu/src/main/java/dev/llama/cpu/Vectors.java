@@ -55,6 +55,18 @@ final class Vectors {
     return (s0 + s1) + (s2 + s3);
   }
 
+  /** Returns the largest of some elements and a bound; NaN is passed over. */
+  static float max(float[] a, int from, int to, float bound) {
+    float max = bound;
+    for (int i = from; i < to; i++) {
+      // Not Math.max: its care for NaN and -0 makes a chain of five instructions per element.
+      if (a[i] > max) {
+        max = a[i];
+      }
+    }
+    return max;
+  }
+
   static float dot(float[] a, int aFrom, float[] b, int bFrom, int count) {
     float s0 = 0;
     float s1 = 0;

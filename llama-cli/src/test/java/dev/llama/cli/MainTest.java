@@ -21,13 +21,14 @@ class MainTest {
     Cli run = Cli.fake();
     assertEquals(0, run.exitCode());
     for (String command :
-        new String[] {"generate", "tokenize", "inspect", "bench", "eval", "backends"}) {
+        new String[] {"generate", "tokenize", "inspect", "presets", "bench", "eval", "backends"}) {
       assertTrue(run.out().contains("\n  " + command), run.out());
     }
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"generate", "tokenize", "inspect", "bench", "eval", "backends"})
+  @ValueSource(
+      strings = {"generate", "tokenize", "inspect", "presets", "bench", "eval", "backends"})
   void helpOfEachCommandHasExamplesAndFitsTheWidth(String command) {
     Cli run = Cli.fake("help", command);
     assertEquals(0, run.exitCode());
@@ -111,6 +112,14 @@ class MainTest {
     assertEquals(
         "llama: cannot write the output: No space left on device\n",
         err.toString(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void fullDiskIsReportedOnceWhereverItIsNoticed() {
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int exitCode = Cli.run("", failing("No space left on device"), err, "backends");
+    assertEquals(1, exitCode);
+    assertEquals(1, err.toString(StandardCharsets.UTF_8).lines().count());
   }
 
   @Test
