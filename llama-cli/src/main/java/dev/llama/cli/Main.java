@@ -62,6 +62,7 @@ public final class Main {
             .addSubcommand(new GenerateCommand(io))
             .addSubcommand(new TokenizeCommand(io))
             .addSubcommand(new InspectCommand(io))
+            .addSubcommand(new PresetsCommand(io))
             .addSubcommand(new BenchCommand(io))
             .addSubcommand(new EvalCommand(io))
             .addSubcommand(new BackendsCommand(io))

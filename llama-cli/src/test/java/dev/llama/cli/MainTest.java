@@ -27,13 +27,14 @@ class MainTest {
     Cli run = Cli.fake();
     assertEquals(0, run.exitCode());
     for (String command :
-        new String[] {"generate", "tokenize", "inspect", "bench", "eval", "backends"}) {
+        new String[] {"generate", "tokenize", "inspect", "presets", "bench", "eval", "backends"}) {
       assertTrue(run.out().contains("\n  " + command), run.out());
     }
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"generate", "tokenize", "inspect", "bench", "eval", "backends"})
+  @ValueSource(
+      strings = {"generate", "tokenize", "inspect", "presets", "bench", "eval", "backends"})
   void helpOfEachCommandHasExamplesAndFitsTheWidth(String command) {
     Cli run = Cli.fake("help", command);
     assertEquals(0, run.exitCode());
