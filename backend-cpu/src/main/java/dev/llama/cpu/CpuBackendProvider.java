@@ -23,7 +23,7 @@ public final class CpuBackendProvider implements BackendProvider {
     return "cpu";
   }
 
-  /** Loads OpenBLAS, once in the life of the process: whether it can be is known in no other way. */
+  /** Loads OpenBLAS, once in the life of the process: nothing less tells whether that works. */
   @Override
   public Availability probe() {
     try {
