@@ -23,6 +23,7 @@ public final class CpuBackendProvider implements BackendProvider {
     return "cpu";
   }
 
+  /** Loads OpenBLAS, once in the life of the process: nothing less tells whether that works. */
   @Override
   public Availability probe() {
     try {

@@ -10,12 +10,18 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MainTest {
+  @AfterEach
+  void logAsBefore() {
+    System.clearProperty("org.slf4j.simpleLogger.defaultLogLevel");
+  }
+
   @Test
   void withoutACommandTheHelpNamesAllOfThem() {
     Cli run = Cli.fake();
