@@ -23,16 +23,17 @@ public final class CpuBackendProvider implements BackendProvider {
     return "cpu";
   }
 
+  /** Loads OpenBLAS, once in the life of the process: nothing less tells whether that works. */
   @Override
   public Availability probe() {
     try {
-      return Availability.usable(50, OpenBlas.load().version() + " and plain Java");
-    } catch (BackendException | LinkageError e) {
+      return Availability.usable(50, OpenBlasLoader.load().version() + " and plain Java");
+    } catch (BackendException e) {
       return new Availability(10, "plain Java", Optional.of(loss(e)));
     }
   }
 
-  private static String loss(Throwable e) {
+  private static String loss(BackendException e) {
     return "prefill is several times slower without OpenBLAS: " + e.getMessage();
   }
 
@@ -43,7 +44,7 @@ public final class CpuBackendProvider implements BackendProvider {
     }
     switch (options.variant().get()) {
       case OPENBLAS:
-        return openBlas(OpenBlas.load(), options.threads());
+        return openBlas(OpenBlasLoader.load(), options.threads());
       case REFERENCE:
         return openReference(options.threads());
       default:
@@ -60,8 +61,8 @@ public final class CpuBackendProvider implements BackendProvider {
   private static Backend openBest(int threads) {
     OpenBlas blas;
     try {
-      blas = OpenBlas.load();
-    } catch (BackendException | LinkageError e) {
+      blas = OpenBlasLoader.load();
+    } catch (BackendException e) {
       // The loss is in what probe() says; whoever chose this backend has seen it.
       return openReference(threads);
     }

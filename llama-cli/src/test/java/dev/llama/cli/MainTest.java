@@ -10,12 +10,18 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MainTest {
+  @AfterEach
+  void logAsBefore() {
+    System.clearProperty("org.slf4j.simpleLogger.defaultLogLevel");
+  }
+
   @Test
   void withoutACommandTheHelpNamesAllOfThem() {
     Cli run = Cli.fake();
@@ -112,6 +118,14 @@ class MainTest {
     assertEquals(
         "llama: cannot write the output: No space left on device\n",
         err.toString(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void fullDiskIsReportedOnceWhereverItIsNoticed() {
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int exitCode = Cli.run("", failing("No space left on device"), err, "backends");
+    assertEquals(1, exitCode);
+    assertEquals(1, err.toString(StandardCharsets.UTF_8).lines().count());
   }
 
   @Test
