@@ -37,7 +37,8 @@ final class OpenBlasLoader {
         + " classifier "
         + platform()
         + ", and see that the folder to which they unpack (~/.javacpp/cache, or"
-        + " -Dorg.bytedeco.javacpp.cachedir) can be written";
+        + " -Dorg.bytedeco.javacpp.cachedir) can be written; on the module path, add also"
+        + " --add-modules ALL-MODULE-PATH";
   }
 
   private static String platform() {

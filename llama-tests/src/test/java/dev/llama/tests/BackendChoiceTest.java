@@ -60,8 +60,7 @@ class BackendChoiceTest {
   @Test
   void aDemandThatCannotBeMetNamesWhatIsThere() {
     BackendException unknown =
-        assertThrows(
-            BackendException.class, () -> backend(ModelOptions.defaults().backend("tpu")));
+        assertThrows(BackendException.class, () -> backend(ModelOptions.defaults().backend("tpu")));
     assertTrue(unknown.getMessage().contains("tpu"), unknown.getMessage());
     assertTrue(unknown.getMessage().contains("cpu (score "), unknown.getMessage());
     BackendException variant =
@@ -75,8 +74,7 @@ class BackendChoiceTest {
   @Test
   void aBrokenProviderHidesNoOther(@TempDir Path jar) throws IOException {
     Path services = Files.createDirectories(jar.resolve("META-INF/services"));
-    Files.writeString(
-        services.resolve("dev.llama.spi.BackendProvider"), "com.example.Missing\n");
+    Files.writeString(services.resolve("dev.llama.spi.BackendProvider"), "com.example.Missing\n");
     ClassLoader before = Thread.currentThread().getContextClassLoader();
     try (URLClassLoader loader = new URLClassLoader(new URL[] {jar.toUri().toURL()}, before)) {
       Thread.currentThread().setContextClassLoader(loader);
