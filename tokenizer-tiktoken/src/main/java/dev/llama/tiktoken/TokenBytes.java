@@ -54,11 +54,6 @@ final class TokenBytes {
     return head.length;
   }
 
-  /** Returns whether an id from 0 to {@link #size()} has a token. */
-  boolean contains(int id) {
-    return start[id] != start[id + 1];
-  }
-
   /** Returns where a token starts in {@link #words()}. */
   int start(int id) {
     return start[id];
