@@ -1,6 +1,7 @@
 /**
- * Loads models and runs the decoder, behind llama-api. The only package that applications may use
- * directly is {@link dev.llama.core.catalogue}, for planning tools.
+ * Loads models and runs the decoder, behind llama-api. The only packages that applications may use
+ * directly are {@link dev.llama.core.catalogue} and {@link dev.llama.core.plan}, for planning
+ * tools.
  */
 module dev.llama.core {
   requires transitive dev.llama.api;
@@ -8,6 +9,7 @@ module dev.llama.core {
   requires org.slf4j;
 
   exports dev.llama.core.catalogue;
+  exports dev.llama.core.plan;
 
   provides dev.llama.spi.ModelLoader with
       dev.llama.core.model.CoreModelLoader;
