@@ -56,8 +56,8 @@ final class ModelServer implements AutoCloseable {
   /** Lets requests in progress end, for a second. */
   @Override
   public void close() {
-    server.stop(threads.isIdle() ? 0 : 1);
     threads.close();
+    server.stop(0);
   }
 
   /** What a request is answered with. */
@@ -149,7 +149,7 @@ final class ModelServer implements AutoCloseable {
   /** Decodes a segment of a path: percent signs, then UTF-8, both strictly. */
   private static String id(String raw) throws BadRequest {
     ByteBuffer bytes = ByteBuffer.allocate(MAX_ID_BYTES);
-    for (int i = 0; i < raw.length(); i++) {
+    for (int i = 0; i < raw.length(); ) {
       if (!bytes.hasRemaining()) {
         throw new BadRequest("the model id has more than " + MAX_ID_BYTES + " bytes");
       }
@@ -157,12 +157,10 @@ final class ModelServer implements AutoCloseable {
       if (c > 0x7E) {
         throw new BadRequest("the path has characters that are not percent-encoded");
       }
-      if (c == '%') {
-        bytes.put((byte) (hexDigit(raw, i + 1) << 4 | hexDigit(raw, i + 2)));
-        i += 2;
-      } else {
-        bytes.put((byte) c);
-      }
+      boolean encoded = c == '%';
+      int value = encoded ? hexDigit(raw, i + 1) << 4 | hexDigit(raw, i + 2) : c;
+      bytes.put((byte) value);
+      i += encoded ? 3 : 1;
     }
     String id = utf8(bytes.flip());
     if (id.chars().anyMatch(Character::isISOControl)) {

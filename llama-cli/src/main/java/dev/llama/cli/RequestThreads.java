@@ -37,11 +37,6 @@ final class RequestThreads implements Executor, AutoCloseable {
     alarms.setRemoveOnCancelPolicy(true);
   }
 
-  /** Whether no request is in progress. */
-  boolean isIdle() {
-    return threads.getActiveCount() == 0 && threads.getQueue().isEmpty();
-  }
-
   @Override
   public void execute(Runnable request) {
     threads.execute(() -> runInTime(request));
@@ -58,10 +53,17 @@ final class RequestThreads implements Executor, AutoCloseable {
     }
   }
 
+  /** Takes no more requests, and lets those in progress end, for a second. */
   @Override
   public void close() {
-    alarms.shutdownNow();
+    threads.shutdown();
+    try {
+      threads.awaitTermination(1, TimeUnit.SECONDS);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
     threads.shutdownNow();
+    alarms.shutdownNow();
   }
 
   /** Interrupts a thread, but never after the request that it was meant for. */

@@ -15,17 +15,14 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpRequest.BodyPublishers;
-import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -66,11 +63,23 @@ class ModelServerTest {
     server.close();
   }
 
-  private HttpResponse<String> send(String method, String path) throws Exception {
-    URI uri = URI.create("http://127.0.0.1:" + server.address().getPort() + path);
-    HttpRequest request =
-        HttpRequest.newBuilder(uri).method(method, BodyPublishers.noBody()).build();
-    return HttpClient.newHttpClient().send(request, BodyHandlers.ofString());
+  /** A response in parts; the names of headers in lower case. */
+  private record Response(int statusCode, Map<String, String> headers, String body) {
+    static Response of(String text) {
+      int end = text.indexOf("\r\n\r\n");
+      String[] lines = text.substring(0, end).split("\r\n");
+      Map<String, String> headers = new HashMap<>();
+      for (String line : List.of(lines).subList(1, lines.length)) {
+        int colon = line.indexOf(':');
+        headers.put(line.substring(0, colon).toLowerCase(Locale.ROOT), line.substring(colon + 2));
+      }
+      int statusCode = Integer.parseInt(lines[0].split(" ")[1]);
+      return new Response(statusCode, headers, text.substring(end + 4));
+    }
+  }
+
+  private Response send(String method, String path) throws IOException {
+    return Response.of(raw(method, path));
   }
 
   /** Sends bytes as they are, and returns everything that comes back. */
@@ -86,7 +95,11 @@ class ModelServerTest {
   }
 
   private String raw(String path) throws IOException {
-    String request = "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    return raw("GET", path);
+  }
+
+  private String raw(String method, String path) throws IOException {
+    String request = method + " " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     return raw(request.getBytes(StandardCharsets.ISO_8859_1));
   }
 
@@ -94,15 +107,15 @@ class ModelServerTest {
     return server.address().getPort();
   }
 
-  private static JsonObject json(HttpResponse<String> response) {
+  private static JsonObject json(Response response) {
     return JsonParser.parseString(response.body()).getAsJsonObject();
   }
 
   @Test
   void listsTheModels() throws Exception {
-    HttpResponse<String> response = send("GET", "/models");
+    Response response = send("GET", "/models");
     assertEquals(200, response.statusCode());
-    assertEquals("application/json", response.headers().firstValue("Content-Type").orElse(""));
+    assertEquals("application/json", response.headers().get("content-type"));
     JsonObject model = json(response).getAsJsonArray("models").get(0).getAsJsonObject();
     assertEquals(ID, model.get("model_id").getAsString());
     assertEquals("meta-llama/Llama-3.2-1B", model.get("hf_model_id").getAsString());
@@ -113,7 +126,7 @@ class ModelServerTest {
 
   @Test
   void returnsOneModel() throws Exception {
-    HttpResponse<String> response = send("GET", "/models/" + ID);
+    Response response = send("GET", "/models/" + ID);
     assertEquals(200, response.statusCode());
     assertEquals(spec.toJson(), response.body());
     assertEquals(response.body(), send("GET", "/models/meta%2Dllama_Llama-3%2e2-1B").body());
@@ -130,21 +143,21 @@ class ModelServerTest {
 
   @Test
   void headIsGetWithoutABody() throws Exception {
-    HttpResponse<String> head = send("HEAD", "/models/" + ID);
+    Response head = send("HEAD", "/models/" + ID);
     assertEquals(200, head.statusCode());
     assertEquals("", head.body());
     assertEquals(
         Integer.toString(spec.toJson().getBytes(StandardCharsets.UTF_8).length),
-        head.headers().firstValue("Content-Length").orElse(""));
+        head.headers().get("content-length"));
     assertEquals(404, send("HEAD", "/models/none").statusCode());
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"})
   void otherMethodsAreRefused(String method) throws Exception {
-    HttpResponse<String> response = send(method, "/models/" + ID);
+    Response response = send(method, "/models/" + ID);
     assertEquals(405, response.statusCode());
-    assertEquals("GET, HEAD", response.headers().firstValue("Allow").orElse(""));
+    assertEquals("GET, HEAD", response.headers().get("allow"));
     assertTrue(json(response).has("error"));
     assertTrue(Files.exists(folder.resolve(ID + ".json")));
   }
@@ -176,7 +189,6 @@ class ModelServerTest {
     "/models/%, 400",
     "/models/%4, 400",
     "http://x/models/none, 404",
-    "mailto:x, 400|404",
     "*, 404",
   })
   void hostilePathsSeeNothing(String path, String status) throws Exception {
@@ -196,6 +208,7 @@ class ModelServerTest {
   @Test
   void whatIsNoHttpHurtsNobody() throws Exception {
     raw(new byte[] {0, 1, 2, (byte) 0xFF, '\r', '\n', '\r', '\n'});
+    raw("mailto:x");
     raw("GET /models/\u0000\u00ff\ud83d");
     raw("\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
     assertEquals(200, send("GET", "/models").statusCode());
@@ -224,7 +237,7 @@ class ModelServerTest {
     Files.walk(folder)
         .sorted(java.util.Comparator.reverseOrder())
         .forEach(f -> f.toFile().delete());
-    HttpResponse<String> response = send("GET", "/models");
+    Response response = send("GET", "/models");
     assertEquals(500, response.statusCode());
     assertFalse(response.body().contains(folder.toString()), response.body());
     assertTrue(log.get(0).contains(folder.toString()), log.toString());

@@ -98,7 +98,7 @@ final class InferenceMemory {
             .term(Kind.ACTIVATIONS, "tokens, positions"));
     terms.add(
         Product.of(spaces.count(), "work spaces")
-            .times(4, "bytes")
+            .times(4, "bytes (F32)")
             .term(Kind.ACTIVATIONS, "fence of each work space"));
     terms.add(
         Product.of(shards.headDim() / 2, "pairs")

@@ -17,10 +17,12 @@ final class Product {
     return new Product(value, unit);
   }
 
+  /** "1 row", "2 rows"; other units are written as they are. */
   private void factor(long factor, String unit) {
     text.append(String.format(Locale.ROOT, "%,d", factor));
     if (!unit.isEmpty()) {
-      text.append(' ').append(unit);
+      boolean singular = factor == 1 && unit.endsWith("s");
+      text.append(' ').append(singular ? unit.replaceFirst("(?<=ch)es$|s$", "") : unit);
     }
   }
 

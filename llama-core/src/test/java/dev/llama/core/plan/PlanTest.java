@@ -191,7 +191,7 @@ class PlanTest {
     Plan plan = plan(SMALL, new Workload.Training(128, 4), 1, 4, 1);
     for (Stage stage : plan.stages()) {
       String formula = term(stage, "log-sum-exp of attention").formula();
-      assertTrue(formula.startsWith(4 - stage.index() + " micro-batches"), formula);
+      assertTrue(formula.startsWith(4 - stage.index() + " micro-batch"), formula);
     }
   }
 
