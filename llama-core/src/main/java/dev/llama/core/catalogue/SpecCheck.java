@@ -84,8 +84,7 @@ final class SpecCheck {
     hiddenSize = integer(json, "", "hidden_size", 1, MAX_SIZE);
     numLayers = integer(json, "", "num_layers", 1, MAX_LAYERS);
     vocabSize = integer(json, "", "vocab_size", 1, MAX_SIZE);
-    Object total = json.get("total_params");
-    if (total instanceof Long number && number > 0) {
+    if (json.get("total_params") instanceof Long number && number > 0) {
       totalParams = number;
     } else {
       fault(json, "", "total_params", "a positive integer");
@@ -201,11 +200,12 @@ final class SpecCheck {
     if (heads == null) {
       return true;
     }
-    int faultsBefore = faults.size();
+    boolean agree = true;
     Integer kvHeads = sizes.get("num_kv_heads");
     if (layerClass == LayerClass.ATTENTION
         && listedKvHeads != null
         && !listedKvHeads.equals(heads.longValue())) {
+      agree = false;
       fault(
           at + "num_kv_heads",
           listedKvHeads,
@@ -215,13 +215,15 @@ final class SpecCheck {
               + LayerClass.GROUPED_QUERY_ATTENTION.jsonName());
     }
     if (kvHeads != null && heads % kvHeads != 0) {
+      agree = false;
       fault(at + "num_kv_heads", kvHeads, "a divisor of num_heads " + heads);
     }
     Integer headDim = sizes.get("head_dim");
     if (headDim != null && (long) heads * headDim > MAX_SIZE) {
+      agree = false;
       fault(at + "head_dim", headDim, "at most " + MAX_SIZE + " with num_heads " + heads);
     }
-    return faults.size() == faultsBefore;
+    return agree;
   }
 
   private void totals() {

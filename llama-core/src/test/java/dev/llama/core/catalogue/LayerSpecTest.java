@@ -195,6 +195,11 @@ class LayerSpecTest {
     for (int i = 0; i < 10_000; i++) {
       types.add(i);
     }
+    // What follows the last fault that is told is still looked at with care: this overflows.
+    json.put("hidden_size", 1L << 24);
+    Map<String, Object> sizes =
+        Map.of("hidden_size", 1L << 24, "num_heads", 1L << 24, "head_dim", 1L << 24);
+    types.set(9_999, Specs.type("huge", "AttentionLayer", 2, sizes));
     json.put("layer_types", types);
     Path file = Specs.write(folder, json);
     String message = assertThrows(FormatException.class, () -> LayerSpec.read(file)).getMessage();
