@@ -228,8 +228,7 @@ class PlanTest {
       long three =
           Math.max(
               plan.stages().get(0).bytes(),
-              Math.max(
-                  plan.stages().get(1).bytes(), plan.stages().get(pipeline - 1).bytes()));
+              Math.max(plan.stages().get(1).bytes(), plan.stages().get(pipeline - 1).bytes()));
       assertEquals(three, plan.largestBytes());
     }
   }
