@@ -120,7 +120,7 @@ public record Plan(
             model,
             contextSize,
             degrees,
-            split -> fullest(stages(model, workload, contextSize, split)))
+            split -> fullest(extremes(model, workload, contextSize, split)))
         .find(InferenceMemory.ceilDiv(weights, cluster.memory()), devices, cluster.memory());
   }
 
@@ -128,22 +128,41 @@ public record Plan(
       Blueprint model, Workload workload, int contextSize, Split split) {
     List<Stage> stages = new ArrayList<>(split.pipeline());
     for (StageShape stage : model.stages(split.pipeline())) {
-      List<Term> terms =
-          workload instanceof Workload.Inference inference
-              ? new InferenceMemory(model, inference, contextSize, split).terms(stage)
-              : new TrainingMemory(model, (Workload.Training) workload, contextSize, split)
-                  .terms(stage);
-      stages.add(
-          new Stage(
-              stage.index(),
-              split.tensor() * split.context(),
-              stage.firstBlock(),
-              stage.blocks(),
-              stage.first(),
-              stage.last(),
-              terms));
+      stages.add(stage(model, workload, contextSize, split, stage));
     }
     return stages;
+  }
+
+  /**
+   * The stages of which one is the fullest: the first has the embedding, the last the output, and
+   * of those between none has more blocks or micro-batches than the second.
+   */
+  private static List<Stage> extremes(
+      Blueprint model, Workload workload, int contextSize, Split split) {
+    List<Stage> stages = new ArrayList<>();
+    for (StageShape stage : model.stages(split.pipeline())) {
+      if (stage.index() <= 1 || stage.last()) {
+        stages.add(stage(model, workload, contextSize, split, stage));
+      }
+    }
+    return stages;
+  }
+
+  private static Stage stage(
+      Blueprint model, Workload workload, int contextSize, Split split, StageShape stage) {
+    List<Term> terms =
+        workload instanceof Workload.Inference inference
+            ? new InferenceMemory(model, inference, contextSize, split).terms(stage)
+            : new TrainingMemory(model, (Workload.Training) workload, contextSize, split)
+                .terms(stage);
+    return new Stage(
+        stage.index(),
+        split.tensor() * split.context(),
+        stage.firstBlock(),
+        stage.blocks(),
+        stage.first(),
+        stage.last(),
+        terms);
   }
 
   private static long fullest(List<Stage> stages) {

@@ -1,7 +1,6 @@
 package dev.llama.core.plan;
 
 import dev.llama.DType;
-import java.util.Locale;
 
 /** A product that remembers its factors. */
 final class Product {
@@ -19,7 +18,11 @@ final class Product {
 
   /** "1 row", "2 rows"; other units are written as they are. */
   private void factor(long factor, String unit) {
-    text.append(String.format(Locale.ROOT, "%,d", factor));
+    int at = text.length();
+    text.append(factor);
+    for (int comma = text.length() - 3; comma > at; comma -= 3) {
+      text.insert(comma, ',');
+    }
     if (!unit.isEmpty()) {
       boolean singular = factor == 1 && unit.endsWith("s");
       text.append(' ').append(singular ? unit.replaceFirst("(?<=ch)es$|s$", "") : unit);

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PlanTest {
   private static final long GB = 1_000_000_000;
@@ -210,6 +211,27 @@ class PlanTest {
     assertEquals(devices, plan.split().devices());
     Cluster fewer = new Cluster(Math.max(1, devices - 1), 80 * GB, Optional.empty());
     assertEquals(devices == 1, Plan.of(config, work, fewer, Degrees.smallest()).fits());
+  }
+
+  /** The search looks at three stages alone. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 5, 7, 16})
+  void theFullestStageIsTheFirstTheSecondOrTheLast(int pipeline) {
+    List<Workload> works =
+        List.of(
+            inference(512, 1, DType.Q4_0),
+            inference(100_000, 8, DType.F32),
+            new Workload.Training(64, 1),
+            new Workload.Training(4096, 64));
+    for (Workload work : works) {
+      Plan plan = plan(SMALL, work, 1, pipeline, 1);
+      long three =
+          Math.max(
+              plan.stages().get(0).bytes(),
+              Math.max(
+                  plan.stages().get(1).bytes(), plan.stages().get(pipeline - 1).bytes()));
+      assertEquals(three, plan.largestBytes());
+    }
   }
 
   @Test
