@@ -8,10 +8,11 @@ import dev.llama.spi.BackendProvider;
 import java.util.Optional;
 
 /**
- * Runs on any CPU. Variants: {@code openblas}, large products by OpenBLAS; {@code reference}, plain
- * Java alone.
+ * Runs on any CPU. Variants: {@code native}, own kernels in C, and OpenBLAS for large products if
+ * it is there; {@code openblas}, OpenBLAS and plain Java; {@code reference}, plain Java alone.
  */
 public final class CpuBackendProvider implements BackendProvider {
+  private static final String NATIVE = "native";
   private static final String OPENBLAS = "openblas";
   private static final String REFERENCE = "reference";
 
@@ -25,15 +26,23 @@ public final class CpuBackendProvider implements BackendProvider {
 
   @Override
   public Availability probe() {
+    Optional<String> blasLoss = Optional.empty();
+    String blas = "plain Java";
     try {
-      return Availability.usable(50, OpenBlas.load().version() + " and plain Java");
+      blas = OpenBlas.load().version();
     } catch (BackendException | LinkageError e) {
-      return new Availability(10, "plain Java", Optional.of(loss(e)));
+      blasLoss = Optional.of("prefill is several times slower without OpenBLAS: " + e.getMessage());
     }
-  }
-
-  private static String loss(Throwable e) {
-    return "prefill is several times slower without OpenBLAS: " + e.getMessage();
+    try {
+      String kernels = NativeLibrary.load().description();
+      return new Availability(
+          100, blasLoss.isPresent() ? kernels : kernels + " and " + blas, blasLoss);
+    } catch (BackendException | LinkageError e) {
+      String loss = "generation is several times slower without native kernels: " + e.getMessage();
+      return blasLoss.isPresent()
+          ? new Availability(10, blas, Optional.of(loss + "; " + blasLoss.get()))
+          : new Availability(50, blas + " and plain Java", Optional.of(loss));
+    }
   }
 
   @Override
@@ -42,6 +51,8 @@ public final class CpuBackendProvider implements BackendProvider {
       return openBest(options.threads());
     }
     switch (options.variant().get()) {
+      case NATIVE:
+        return openNative(NativeLibrary.load(), options.threads());
       case OPENBLAS:
         return openBlas(OpenBlas.load(), options.threads());
       case REFERENCE:
@@ -51,6 +62,8 @@ public final class CpuBackendProvider implements BackendProvider {
             "cpu has no variant \""
                 + options.variant().get()
                 + "\"; it has: "
+                + NATIVE
+                + ", "
                 + OPENBLAS
                 + ", "
                 + REFERENCE);
@@ -58,14 +71,41 @@ public final class CpuBackendProvider implements BackendProvider {
   }
 
   private static Backend openBest(int threads) {
-    OpenBlas blas;
+    // What is lost is in what probe() says; whoever chose this backend has seen it.
     try {
-      blas = OpenBlas.load();
+      return openNative(NativeLibrary.load(), threads);
     } catch (BackendException | LinkageError e) {
-      // The loss is in what probe() says; whoever chose this backend has seen it.
-      return openReference(threads);
+      OpenBlas blas = openBlasOrNull();
+      return blas == null ? openReference(threads) : openBlas(blas, threads);
     }
-    return openBlas(blas, threads);
+  }
+
+  private static OpenBlas openBlasOrNull() {
+    try {
+      return OpenBlas.load();
+    } catch (BackendException | LinkageError e) {
+      return null;
+    }
+  }
+
+  private static Backend openNative(NativeLibrary library, int threads) {
+    OpenBlas blas = openBlasOrNull();
+    WorkerPool pool = new WorkerPool(threads);
+    Attention attention = new NativeAttention(pool, new JavaAttention(pool));
+    MatrixProduct product;
+    String large;
+    if (blas == null) {
+      product = new NativeMatrixProduct(pool, null);
+      large = "";
+    } else {
+      attention = new BlasAttention(pool, blas, attention);
+      product =
+          new NativeMatrixProduct(
+              pool, new BlasMatrixProduct(pool, blas, new JavaMatrixProduct(pool)));
+      large = ", " + blas.version() + " for large products";
+    }
+    String description = "cpu:native — " + library.description() + large + "; " + count(pool);
+    return new CpuBackend(description, pool, new CpuOps(pool, product, attention));
   }
 
   private static Backend openBlas(OpenBlas blas, int threads) {
