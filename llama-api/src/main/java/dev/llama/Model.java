@@ -65,6 +65,32 @@ public interface Model extends AutoCloseable {
   }
 
   /**
+   * Creates a model from its architecture alone, with random weights: matrices are Normal(0,
+   * initializer_range), norms 1, biases 0. It has no tokenizer.
+   *
+   * @param config the architecture, for instance {@link ModelConfig#preset(String)}
+   * @param seed the same seed gives the same weights on every machine
+   * @return the model, in F32
+   * @throws BackendException if no backend can run it, or memory does not suffice
+   */
+  static Model create(ModelConfig config, long seed) {
+    return create(config, seed, ModelOptions.defaults());
+  }
+
+  /**
+   * Creates a model from its architecture alone, with random weights.
+   *
+   * @param config the architecture, for instance {@link ModelConfig#preset(String)}
+   * @param seed the same seed gives the same weights on every machine
+   * @param options backend, threads, progress; without a tokenizer here the model has none
+   * @return the model, in F32
+   * @throws BackendException if no backend can run it, or memory does not suffice
+   */
+  static Model create(ModelConfig config, long seed, ModelOptions options) {
+    return Providers.require(ModelLoader.class).create(config, seed, options);
+  }
+
+  /**
    * Returns the architecture.
    *
    * @return what config.json or the GGUF metadata say

@@ -162,6 +162,27 @@ public record ModelConfig(
   }
 
   /**
+   * Returns the architecture of a published model, for planning and for random weights: no file is
+   * needed.
+   *
+   * @param name one of {@link #presets()}
+   * @return the architecture as its authors published it
+   * @throws InvalidInputException if there is no such preset; the message lists them all
+   */
+  public static ModelConfig preset(String name) {
+    return Providers.require(ModelLoader.class).preset(name);
+  }
+
+  /**
+   * Returns the names of the architectures that the library knows.
+   *
+   * @return for instance {@code llama-3.1-8b}; {@code tiny} is a small model for tests
+   */
+  public static List<String> presets() {
+    return Providers.require(ModelLoader.class).presets();
+  }
+
+  /**
    * Returns the layers in the order in which a token passes them: embedding; for each block norm,
    * attention, norm, MLP; norm, output.
    *

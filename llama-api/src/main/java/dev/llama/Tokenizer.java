@@ -77,7 +77,8 @@ public interface Tokenizer {
   }
 
   /**
-   * Decodes token ids. Bytes that are no valid UTF-8 become U+FFFD. Special tokens give their text.
+   * Decodes token ids. Bytes that are no valid UTF-8 become U+FFFD. Special tokens give their text,
+   * unless the vocabulary's own library leaves them out (SentencePiece).
    *
    * @param ids token ids
    * @return text

@@ -15,7 +15,7 @@ import java.util.Arrays;
  * values, and the softmax is kept up from block to block. Few rows are left to another way.
  */
 final class BlasAttention implements Attention {
-  private static final int MANY = 8; // measured
+  private static final int MANY = 16; // rows of the query matrix; measured
   private static final int QUERIES = 256; // rows of the query matrix
   private static final int KEYS = 256; // positions in a block
 
@@ -44,12 +44,12 @@ final class BlasAttention implements Attention {
       KeyValues source,
       CpuBatch.Run run,
       AttentionSpec spec) {
-    if (run.count < MANY) {
+    int heads = spec.keyValueHeads();
+    int group = spec.heads() / heads;
+    if (run.count * group < MANY) {
       few.attend(out, lse, q, source, run, spec);
       return;
     }
-    int heads = spec.keyValueHeads();
-    int group = spec.heads() / heads;
     int size = Math.max(1, QUERIES / group);
     int blocks = (run.count - 1) / size + 1;
     pool.parallelFor(

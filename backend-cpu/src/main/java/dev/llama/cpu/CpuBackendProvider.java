@@ -5,6 +5,8 @@ import dev.llama.spi.Availability;
 import dev.llama.spi.Backend;
 import dev.llama.spi.BackendOptions;
 import dev.llama.spi.BackendProvider;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -24,25 +26,29 @@ public final class CpuBackendProvider implements BackendProvider {
     return "cpu";
   }
 
+  /** Loads the libraries, once in the life of the process: nothing less tells whether that works. */
   @Override
   public Availability probe() {
-    Optional<String> blasLoss = Optional.empty();
-    String blas = "plain Java";
+    List<String> losses = new ArrayList<>();
+    List<String> parts = new ArrayList<>();
+    int score = 10;
     try {
-      blas = OpenBlas.load().version();
-    } catch (BackendException | LinkageError e) {
-      blasLoss = Optional.of("prefill is several times slower without OpenBLAS: " + e.getMessage());
+      parts.add(OpenBlasLoader.load().version());
+      score = 50;
+    } catch (BackendException e) {
+      losses.add("prefill is several times slower without OpenBLAS: " + e.getMessage());
     }
     try {
-      String kernels = NativeLibrary.load().description();
-      return new Availability(
-          100, blasLoss.isPresent() ? kernels : kernels + " and " + blas, blasLoss);
-    } catch (BackendException | LinkageError e) {
-      String loss = "generation is several times slower without native kernels: " + e.getMessage();
-      return blasLoss.isPresent()
-          ? new Availability(10, blas, Optional.of(loss + "; " + blasLoss.get()))
-          : new Availability(50, blas + " and plain Java", Optional.of(loss));
+      parts.add(0, NativeLoader.load().description());
+      score = 100;
+    } catch (BackendException e) {
+      parts.add("plain Java");
+      losses.add("generation is several times slower without native kernels: " + e.getMessage());
     }
+    return new Availability(
+        score,
+        String.join(" and ", parts),
+        losses.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", losses)));
   }
 
   @Override
@@ -52,9 +58,9 @@ public final class CpuBackendProvider implements BackendProvider {
     }
     switch (options.variant().get()) {
       case NATIVE:
-        return openNative(NativeLibrary.load(), options.threads());
+        return openNative(NativeLoader.load(), options.threads());
       case OPENBLAS:
-        return openBlas(OpenBlas.load(), options.threads());
+        return openBlas(OpenBlasLoader.load(), options.threads());
       case REFERENCE:
         return openReference(options.threads());
       default:
@@ -70,20 +76,22 @@ public final class CpuBackendProvider implements BackendProvider {
     }
   }
 
+  /** What is lost is in what probe() says; whoever chose this backend has seen it. */
   private static Backend openBest(int threads) {
-    // What is lost is in what probe() says; whoever chose this backend has seen it.
+    NativeLibrary library;
     try {
-      return openNative(NativeLibrary.load(), threads);
-    } catch (BackendException | LinkageError e) {
+      library = NativeLoader.load();
+    } catch (BackendException e) {
       OpenBlas blas = openBlasOrNull();
       return blas == null ? openReference(threads) : openBlas(blas, threads);
     }
+    return openNative(library, threads);
   }
 
   private static OpenBlas openBlasOrNull() {
     try {
-      return OpenBlas.load();
-    } catch (BackendException | LinkageError e) {
+      return OpenBlasLoader.load();
+    } catch (BackendException e) {
       return null;
     }
   }
@@ -92,20 +100,15 @@ public final class CpuBackendProvider implements BackendProvider {
     OpenBlas blas = openBlasOrNull();
     WorkerPool pool = new WorkerPool(threads);
     Attention attention = new NativeAttention(pool, new JavaAttention(pool));
-    MatrixProduct product;
-    String large;
-    if (blas == null) {
-      product = new NativeMatrixProduct(pool, null);
-      large = "";
-    } else {
+    MatrixProduct large = null;
+    String description = "cpu:native — " + library.description();
+    if (blas != null) {
       attention = new BlasAttention(pool, blas, attention);
-      product =
-          new NativeMatrixProduct(
-              pool, new BlasMatrixProduct(pool, blas, new JavaMatrixProduct(pool)));
-      large = ", " + blas.version() + " for large products";
+      large = new BlasMatrixProduct(pool, blas, new JavaMatrixProduct(pool));
+      description += ", " + blas.version() + " for large products";
     }
-    String description = "cpu:native — " + library.description() + large + "; " + count(pool);
-    return new CpuBackend(description, pool, new CpuOps(pool, product, attention));
+    CpuOps ops = new CpuOps(pool, new NativeMatrixProduct(pool, large), attention);
+    return new CpuBackend(description + "; " + count(pool), pool, ops);
   }
 
   private static Backend openBlas(OpenBlas blas, int threads) {

@@ -103,10 +103,6 @@ final class CpuTensor implements Tensor {
     return new CpuTensor(this, first, count);
   }
 
-  boolean isVector() {
-    return vector;
-  }
-
   boolean isClosed() {
     return memory.closed.get();
   }
@@ -149,11 +145,6 @@ final class CpuTensor implements Tensor {
   /** Copies part of a row of an F32 tensor from an array. */
   void put(long row, int column, int count, float[] source, int at) {
     segment(row).floats.put((offset(row) >> 2) + column, source, at, count);
-  }
-
-  /** Returns an element of an F32 tensor. */
-  float getFloat(long row, int column) {
-    return segment(row).floats.get((offset(row) >> 2) + column);
   }
 
   /** Sets an element of an F32 tensor. */

@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.IntFunction;
 
 /**
  * Memory outside the heap. The JVM frees it only when its garbage collector happens to run, so what
@@ -19,11 +20,28 @@ final class DirectMemory implements AutoCloseable {
 
   private static final long IDLE_FLOOR = 256L << 20;
 
-  private final long limit = limit();
+  private final long limit;
+  private final IntFunction<ByteBuffer> source;
   private final Map<Integer, ArrayDeque<ByteBuffer>> idle = new HashMap<>();
   private long idleBytes;
   private long usedBytes;
   private boolean closed;
+
+  /** Takes memory from the JVM. */
+  DirectMemory() {
+    this(jvmLimit(), ByteBuffer::allocateDirect);
+  }
+
+  /**
+   * Takes memory from elsewhere, for tests.
+   *
+   * @param limit what can be had at most, in bytes
+   * @param source makes direct buffers, or throws OutOfMemoryError
+   */
+  DirectMemory(long limit, IntFunction<ByteBuffer> source) {
+    this.limit = limit;
+    this.source = source;
+  }
 
   /** Returns the bytes that are handed out, for tests. */
   synchronized long usedBytes() {
@@ -102,7 +120,7 @@ final class DirectMemory implements AutoCloseable {
   }
 
   private ByteBuffer take(int capacity, int bytes) {
-    ByteBuffer buffer = ByteBuffer.allocateDirect(capacity + ALIGNMENT).alignedSlice(ALIGNMENT);
+    ByteBuffer buffer = source.apply(capacity + ALIGNMENT).alignedSlice(ALIGNMENT);
     // The slice ends at a multiple of the alignment; cut it to what was asked for.
     ByteBuffer result = buffer.slice(0, capacity).limit(bytes).order(ByteOrder.nativeOrder());
     synchronized (this) {
@@ -142,7 +160,7 @@ final class DirectMemory implements AutoCloseable {
   }
 
   /** Returns the JVM's limit, as far as it can be known. */
-  private static long limit() {
+  private static long jvmLimit() {
     try {
       String flag = "-XX:MaxDirectMemorySize=";
       for (String argument : ManagementFactory.getRuntimeMXBean().getInputArguments()) {

@@ -34,8 +34,7 @@ final class Functions {
     float rounded = x * LOG2E + ROUND;
     float n = rounded - ROUND;
     float r = x - n * LN2_HIGH - n * LN2_LOW; // |r| <= ln 2 / 2
-    float p = ((((P5 * r + P4) * r + P3) * r + P2) * r + P1) * r + P0;
-    float e = p * r * r + r + 1f;
+    float e = reduced(r);
     // n is in [-126, 128]; in two factors, because 2^128 is not a float.
     int exponent = (int) n;
     int half = exponent >> 1;
@@ -78,10 +77,14 @@ final class Functions {
     bits.ints.put(0, exponents, 0, count);
     bits.floats.get(0, rounded, 0, count);
     for (int i = 0; i < count; i++) {
-      float r = x[i];
-      x[i] =
-          ((((((P5 * r + P4) * r + P3) * r + P2) * r + P1) * r + P0) * r * r + r + 1f) * rounded[i];
+      x[i] = reduced(x[i]) * rounded[i];
     }
+  }
+
+  /** Returns exp(r) for |r| up to ln 2 / 2. */
+  private static float reduced(float r) {
+    float p = ((((P5 * r + P4) * r + P3) * r + P2) * r + P1) * r + P0;
+    return p * r * r + r + 1f;
   }
 
   private static float powerOfTwo(int exponent) {
@@ -101,26 +104,16 @@ final class Functions {
   static double erfc(double x) {
     double z = Math.abs(x);
     double t = 1 / (1 + 0.5 * z);
-    double p =
-        -1.26551223
-            + t
-                * (1.00002368
-                    + t
-                        * (0.37409196
-                            + t
-                                * (0.09678418
-                                    + t
-                                        * (-0.18628806
-                                            + t
-                                                * (0.27886807
-                                                    + t
-                                                        * (-1.13520398
-                                                            + t
-                                                                * (1.48851587
-                                                                    + t
-                                                                        * (-0.82215223
-                                                                            + t
-                                                                                * 0.17087277))))))));
+    double p = 0.17087277;
+    p = -0.82215223 + t * p;
+    p = 1.48851587 + t * p;
+    p = -1.13520398 + t * p;
+    p = 0.27886807 + t * p;
+    p = -0.18628806 + t * p;
+    p = 0.09678418 + t * p;
+    p = 0.37409196 + t * p;
+    p = 1.00002368 + t * p;
+    p = -1.26551223 + t * p;
     double tail = t * Math.exp(-z * z + p);
     return x >= 0 ? tail : 2 - tail;
   }

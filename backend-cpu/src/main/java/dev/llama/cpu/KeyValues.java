@@ -45,10 +45,6 @@ final class KeyValues {
     return Math.min(end, (position / size + 1) * size);
   }
 
-  boolean isCached() {
-    return run.cache != null;
-  }
-
   /** Returns how the elements are stored. */
   DType type() {
     return run.cache == null ? DType.F32 : run.cache.shape().type();

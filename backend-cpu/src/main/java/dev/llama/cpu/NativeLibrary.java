@@ -56,37 +56,28 @@ final class NativeLibrary {
   }
 
   /**
-   * Loads the library, once in a process; whatever goes wrong in that becomes an exception that says
-   * so.
+   * Loads the library, once in a process.
    *
    * @return the library
-   * @throws BackendException with the reason and the cure
+   * @throws BackendException if there is none for this platform, or the CPU is too old
+   * @throws IOException if it cannot be unpacked
+   * @throws LinkageError if JNA is absent, or a library cannot be loaded
    */
-  static synchronized NativeLibrary load() {
-    try {
-      if (!Native.registered(NativeKernels.class)) {
-        bind();
-      }
-      return new NativeLibrary(Level.of(NativeKernels.cpuFeatures()));
-    } catch (IOException e) {
-      throw new BackendException(
-          "there are no native kernels for " + Platform.RESOURCE_PREFIX + " (" + e + ")", e);
-    } catch (LinkageError | IllegalArgumentException | SecurityException e) {
-      throw new BackendException("native kernels cannot be loaded (" + e + "); " + cure(), e);
+  static synchronized NativeLibrary load() throws IOException {
+    if (!Native.registered(NativeKernels.class)) {
+      bind();
     }
-  }
-
-  private static String cure() {
-    return "see that the artifact net.java.dev.jna:jna is there, and that JNA can unpack to its"
-        + " folder for temporary files and run from there; -Djna.tmpdir=/folder names another,"
-        + " which must not be mounted noexec";
+    return new NativeLibrary(Level.of(NativeKernels.cpuFeatures()));
   }
 
   private static void bind() throws IOException {
     String file = System.mapLibraryName(NAME);
+    String resource = "/" + Platform.RESOURCE_PREFIX + "/" + file;
+    if (NativeLibrary.class.getResource(resource) == null) {
+      throw new BackendException("there are no native kernels for " + Platform.RESOURCE_PREFIX);
+    }
     File unpacked =
-        Native.extractFromResourcePath(
-            "/" + Platform.RESOURCE_PREFIX + "/" + file, NativeLibrary.class.getClassLoader());
+        Native.extractFromResourcePath(resource, NativeLibrary.class.getClassLoader());
     try {
       String path = unpacked.getAbsolutePath();
       long features =

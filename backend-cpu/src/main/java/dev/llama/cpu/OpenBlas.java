@@ -1,6 +1,5 @@
 package dev.llama.cpu;
 
-import dev.llama.BackendException;
 import java.nio.ByteBuffer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Loader;
@@ -16,45 +15,11 @@ import org.bytedeco.openblas.global.openblas_nolapack;
 final class OpenBlas {
   private OpenBlas() {}
 
-  /**
-   * Loads the library; whatever goes wrong in that becomes an exception that says so.
-   *
-   * @return the library
-   * @throws BackendException with the reason and the cure
-   */
+  /** Loads the library, or fails in any of the ways in which that can fail; see OpenBlasLoader. */
   static OpenBlas load() {
-    try {
-      Loader.load(openblas_nolapack.class);
-      openblas_nolapack.blas_set_num_threads(1);
-      return new OpenBlas();
-    } catch (LinkageError | RuntimeException e) {
-      throw new BackendException("OpenBLAS cannot be loaded (" + reason(e) + "); " + cure(), e);
-    }
-  }
-
-  private static String reason(Throwable e) {
-    Throwable root = e;
-    while (root.getCause() != null && root.getCause() != root) {
-      root = root.getCause();
-    }
-    return root.toString();
-  }
-
-  private static String cure() {
-    String platform = platform();
-    return "add the artifacts org.bytedeco:openblas and org.bytedeco:javacpp, each also with the"
-        + " classifier "
-        + platform
-        + ", and see that the cache folder (~/.javacpp/cache, or -Dorg.bytedeco.javacpp.cachedir)"
-        + " can be written";
-  }
-
-  private static String platform() {
-    try {
-      return Loader.getPlatform();
-    } catch (LinkageError | RuntimeException e) {
-      return "of this platform";
-    }
+    Loader.load(openblas_nolapack.class);
+    openblas_nolapack.blas_set_num_threads(1);
+    return new OpenBlas();
   }
 
   /** Returns name and version. */

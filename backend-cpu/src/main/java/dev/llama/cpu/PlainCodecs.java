@@ -19,9 +19,9 @@ final class PlainCodecs {
   private PlainCodecs() {}
 
   /**
-   * A format of 16 bits, which can also be decoded two elements at a time, by loops over 32-bit words
-   * that C2 vectorises. The order of the elements is then another; for a product it does not matter
-   * if the other factor has the same.
+   * A format of 16 bits, which can also be decoded two elements at a time, by loops over 32-bit
+   * words that C2 vectorises. The order of the elements is then another; for a product it does not
+   * matter if the other factor has the same.
    */
   abstract static class PairCodec implements Codec {
     private static final int PAIRS = CHUNK / 2;
@@ -112,8 +112,7 @@ final class PlainCodecs {
       int count = 0;
       for (int i = 0; i < PairCodec.PAIRS; i++) {
         // All exponent bits set: one more carries.
-        count +=
-            ((words[i] & 0x7c00) + 0x400 >>> 15) + ((words[i] >>> 16 & 0x7c00) + 0x400 >>> 15);
+        count += ((words[i] & 0x7c00) + 0x400 >>> 15) + ((words[i] >>> 16 & 0x7c00) + 0x400 >>> 15);
       }
       return count;
     }

@@ -90,8 +90,8 @@ final class Scratch {
   }
 
   /**
-   * Returns {@value #BITS} elements through which floats become the integers with the same bits, and
-   * back: copying whole arrays is faster than converting elements, which C2 does one by one.
+   * Returns {@value #BITS} elements through which floats become the integers with the same bits,
+   * and back: copying whole arrays is faster than converting elements, which C2 does one by one.
    */
   Segment bits() {
     if (bits == null) {

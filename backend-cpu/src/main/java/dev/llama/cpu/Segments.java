@@ -112,6 +112,7 @@ final class Segments {
           name + " has shape " + describe(shape) + "; sizes must be at least 1");
     }
     try {
+      Math.multiplyExact(width, (long) type.blockBytes()); // more than enough; fails first
       return Math.multiplyExact(rows, type.bytes(width));
     } catch (ArithmeticException e) {
       throw new BackendException(

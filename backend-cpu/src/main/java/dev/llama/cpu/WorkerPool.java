@@ -12,8 +12,8 @@ import java.util.concurrent.locks.LockSupport;
  * workers; a call that finds them busy, for instance one from inside a task, does its work alone,
  * so that calls never wait for one another.
  *
- * <p>Idle workers spin for a few microseconds before they sleep: the operations of a token follow
- * one another at that distance, and waking a thread costs more than a small operation.
+ * <p>Idle workers spin for a moment before they sleep: the operations of a token follow one another
+ * at that distance, and waking a thread costs more than a small operation.
  */
 final class WorkerPool implements AutoCloseable {
   /** Part of a loop over {@code [0, count)}. */
@@ -28,7 +28,7 @@ final class WorkerPool implements AutoCloseable {
     void run(int from, int to, Scratch scratch);
   }
 
-  private static final int SPINS = 4000;
+  private static final int SPINS = 2000; // about 50 microseconds
   private static final int MAX_THREADS = 1024;
 
   private final Thread[] workers;

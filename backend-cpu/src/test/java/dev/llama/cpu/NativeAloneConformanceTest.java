@@ -7,7 +7,7 @@ import dev.llama.spi.conformance.BackendConformance;
 class NativeAloneConformanceTest extends BackendConformance {
   @Override
   protected Backend open() {
-    NativeLibrary.load();
+    NativeLoader.load();
     WorkerPool pool = new WorkerPool(3);
     Attention attention = new NativeAttention(pool, new JavaAttention(pool));
     CpuOps ops = new CpuOps(pool, new NativeMatrixProduct(pool, null), attention);

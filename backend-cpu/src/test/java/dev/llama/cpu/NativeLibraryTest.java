@@ -69,7 +69,7 @@ class NativeLibraryTest {
 
   @Test
   void loadsOnceAndTellsTheSame() {
-    assertEquals(NativeLibrary.load().description(), NativeLibrary.load().description());
+    assertEquals(NativeLoader.load().description(), NativeLoader.load().description());
   }
 
   @ParameterizedTest

@@ -64,7 +64,8 @@ public interface Backend extends AutoCloseable {
    * Copies from the host. With {@link #read}, the only way across, and a point of synchronisation.
    *
    * @param destination whole tensor, F32 or I32
-   * @param source as many bytes remaining as the tensor has, little-endian
+   * @param source as many bytes remaining as the tensor has, little-endian whatever the buffer's
+   *     order says
    */
   void write(Tensor destination, ByteBuffer source);
 
@@ -73,6 +74,7 @@ public interface Backend extends AutoCloseable {
    *
    * @param source whole tensor, F32 or I32
    * @param destination at least as many bytes remaining as the tensor has; filled little-endian
+   *     whatever the buffer's order says
    * @throws dev.llama.BackendException if anything enqueued before has failed
    */
   void read(Tensor source, ByteBuffer destination);

@@ -21,6 +21,8 @@ public interface Batch extends AutoCloseable {
    * @param offset of the first row's token
    * @param count number of rows, at least 1
    * @param firstPosition position of the first row; the others follow. Room must have been reserved
+   * @throws dev.llama.InvalidInputException if the batch is full, {@code count} is below 1, or the
+   *     cache has no room
    */
   void add(KvCache cache, int[] tokens, int offset, int count, int firstPosition);
 

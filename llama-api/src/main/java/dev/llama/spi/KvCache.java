@@ -25,6 +25,7 @@ public interface KvCache extends AutoCloseable {
    *
    * @param length at least {@link #length()}, at most {@link KvShape#maxPositions()}
    * @throws dev.llama.BackendException if memory does not suffice; the length is then unchanged
+   * @throws dev.llama.InvalidInputException if the length is out of range
    */
   void reserve(int length);
 
@@ -32,6 +33,7 @@ public interface KvCache extends AutoCloseable {
    * Forgets the positions from a length on. Pages that are no longer needed are given back.
    *
    * @param length in [0, {@link #length()}]
+   * @throws dev.llama.InvalidInputException if the length is out of range
    */
   void truncate(int length);
 
@@ -50,7 +52,7 @@ public interface KvCache extends AutoCloseable {
    */
   long bytes();
 
-  /** Gives the pages back. Idempotent. */
+  /** Gives the pages back, as far as no fork uses them. Idempotent. Forks remain usable. */
   @Override
   void close();
 }

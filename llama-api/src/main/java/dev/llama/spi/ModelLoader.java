@@ -6,6 +6,7 @@ import dev.llama.ModelOptions;
 import dev.llama.Tokenizer;
 import dev.llama.TokenizerOptions;
 import java.nio.file.Path;
+import java.util.List;
 
 /** Opens model files: what llama-core implements behind the static methods of the public API. */
 public interface ModelLoader {
@@ -27,6 +28,31 @@ public interface ModelLoader {
    * @return the model
    */
   Model create(Path config, long seed, ModelOptions options);
+
+  /**
+   * Implements {@link Model#create(ModelConfig, long, ModelOptions)}.
+   *
+   * @param config the architecture
+   * @param seed of the weights
+   * @param options backend, threads, tokenizer, progress
+   * @return the model
+   */
+  Model create(ModelConfig config, long seed, ModelOptions options);
+
+  /**
+   * Implements {@link ModelConfig#preset(String)}.
+   *
+   * @param name one of {@link #presets()}
+   * @return the architecture
+   */
+  ModelConfig preset(String name);
+
+  /**
+   * Implements {@link ModelConfig#presets()}.
+   *
+   * @return names, unmodifiable, the same at every call
+   */
+  List<String> presets();
 
   /**
    * Implements {@link ModelConfig#read(Path)}.

@@ -37,7 +37,8 @@ public interface Tensor extends AutoCloseable {
 
   /**
    * Returns a view of consecutive rows that shares this tensor's memory. Closing the view does
-   * nothing. A view of a vector counts elements as rows.
+   * nothing. A view of a vector counts elements as rows. Matrices from {@link Backend#load} need
+   * not support it: a backend may have mixed their rows.
    *
    * @param first from 0
    * @param count at least 1

@@ -1,5 +1,6 @@
 package dev.llama.naive;
 
+import dev.llama.BackendException;
 import dev.llama.DType;
 import dev.llama.InvalidInputException;
 import dev.llama.spi.KvCache;
@@ -69,6 +70,11 @@ class NaiveKvCache implements KvCache {
     if (length < length() || length > shape.maxPositions()) {
       throw new InvalidInputException(
           "length " + length + ", expected " + length() + " to " + shape.maxPositions());
+    }
+    double bytes = (double) length * perPosition() * shape.keyValueHeads() * shape.headDim() * 8;
+    if (bytes > Runtime.getRuntime().maxMemory()) {
+      throw new BackendException(
+          length + " positions need " + (long) bytes + " bytes, more than the Java heap has");
     }
     entries = Arrays.copyOf(entries, length * perPosition());
   }

@@ -43,10 +43,11 @@ final class BackendsCommand implements Callable<Integer> {
     List<Found> found = new ArrayList<>();
     for (BackendProvider provider :
         Providers.find(BackendProvider.class, e -> broken.add(String.valueOf(e.getMessage())))) {
-      found.add(new Found(provider.name(), provider.probe()));
+      found.add(new Found(provider.name(), probe(provider)));
     }
     found.sort(Comparator.comparingInt((Found f) -> f.availability().score()).reversed());
-    Optional<String> demanded = Optional.ofNullable(System.getProperty("llama.backend"));
+    Optional<String> demanded =
+        Optional.ofNullable(System.getProperty("llama.backend")).filter(name -> !name.isEmpty());
     Optional<String> chosen =
         demanded.isPresent()
             ? demanded
@@ -57,6 +58,15 @@ final class BackendsCommand implements Callable<Integer> {
       text(found, broken, chosen);
     }
     return 0;
+  }
+
+  /** A provider that breaks its promise not to throw hides none of the others. */
+  private static Availability probe(BackendProvider provider) {
+    try {
+      return provider.probe();
+    } catch (RuntimeException | LinkageError e) {
+      return Availability.unusable("its probe failed: " + e);
+    }
   }
 
   private void text(List<Found> found, List<String> broken, Optional<String> chosen) {

@@ -28,7 +28,8 @@ import picocli.CommandLine.Spec;
       "As with llama-bench, ppN is a prompt of N tokens at once, tgN is N tokens one at a time."
           + " Each repetition starts with an empty context; one of each kind warms up and is not"
           + " counted."
-          + " Tokens are random. Without weights at PATH (a config.json alone) they are random too."
+          + " Tokens are random. Without weights at PATH (a config.json alone, or the name of a"
+          + " preset) they are random too."
     },
     customSynopsis = "llama bench -m PATH [OPTION]...",
     sortOptions = false,
@@ -37,7 +38,8 @@ import picocli.CommandLine.Spec;
     footer = {
       "  llama bench -m Llama-3.2-1B",
       "  llama bench -m model.gguf -p 512,2048 -n 0 -r 5 --format json",
-      "  llama bench -m config.json -t 4"
+      "  llama bench -m config.json -t 4",
+      "  llama bench -m llama-3.2-1b"
     })
 final class BenchCommand implements Callable<Integer> {
   private static final long SEED = 42;
@@ -95,7 +97,7 @@ final class BenchCommand implements Callable<Integer> {
                 io,
                 spec,
                 (path, options) ->
-                    random ? Model.create(path, SEED, options) : Model.load(path, options));
+                    random ? Architecture.create(path, SEED, options) : Model.load(path, options));
         Session session = loaded.newSession(model.session(spec))) {
       List<Result> results = measure(session, loaded.config().vocabSize());
       long bytes = stored.orElseGet(() -> DType.F32.bytes(loaded.config().parameterCount()));

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.Supplier;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -187,7 +188,7 @@ final class GenerateCommand implements Callable<Integer> {
     return length.ignoreEos ? options.ignoreModelStops(true) : options;
   }
 
-  private <T> T checked(String option, java.util.function.Supplier<T> value) {
+  private <T> T checked(String option, Supplier<T> value) {
     return ModelChoice.checked(spec.commandLine(), option, value);
   }
 

@@ -20,7 +20,8 @@ import picocli.CommandLine.Parameters;
     description = {
       "Explains a model: its configuration, layers, parameters and memory.",
       "",
-      "Reads the configuration alone; the weights need not be there."
+      "Reads the configuration alone; the weights need not be there. For a published model the"
+          + " name will do: see 'llama presets'. A file or folder of that name comes first."
     },
     customSynopsis = "llama inspect [OPTION]... PATH",
     sortOptions = false,
@@ -30,7 +31,8 @@ import picocli.CommandLine.Parameters;
     footer = {
       "  llama inspect Llama-3.2-1B-Instruct",
       "  llama inspect config.json --format json",
-      "  llama inspect model.gguf"
+      "  llama inspect model.gguf",
+      "  llama inspect llama-3.1-405b"
     })
 final class InspectCommand implements Callable<Integer> {
   private final Streams io;
@@ -49,7 +51,7 @@ final class InspectCommand implements Callable<Integer> {
     @Parameters(
         index = "0",
         paramLabel = "PATH",
-        description = "Model folder, config.json or .gguf file.")
+        description = "Model folder, config.json, .gguf file, or the name of a preset.")
     private Path path;
 
     @Option(
@@ -62,7 +64,7 @@ final class InspectCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     Path path = target.path != null ? target.path : target.model;
-    ModelConfig config = ModelConfig.read(path);
+    ModelConfig config = Architecture.of(path);
     List<ConfigField> fields = ConfigField.of(config);
     List<LayerGroup> groups = LayerGroup.of(config.layers());
     Memory memory = Memory.of(config);

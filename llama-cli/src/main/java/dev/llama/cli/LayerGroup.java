@@ -5,6 +5,7 @@ import com.google.gson.JsonObject;
 import dev.llama.Layer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -153,7 +154,10 @@ record LayerGroup(int first, List<Layer> layers) {
     json.addProperty("parameters_each", parametersEach());
     json.addProperty("parameters", parameters());
     JsonArray parallelism = new JsonArray();
-    layers.get(0).parallelism().forEach(way -> parallelism.add(way.name().toLowerCase()));
+    layers
+        .get(0)
+        .parallelism()
+        .forEach(way -> parallelism.add(way.name().toLowerCase(Locale.ROOT)));
     json.add("parallelism", parallelism);
     JsonArray weights = new JsonArray();
     for (Layer.Weight weight : layers.get(0).weights()) {

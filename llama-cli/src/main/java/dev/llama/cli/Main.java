@@ -46,7 +46,9 @@ public final class Main {
   int run(String... args) {
     try {
       int exitCode = commandLine().execute(args);
-      io.flush();
+      if (exitCode == ExitCode.OK) {
+        io.flush(); // a failure has been reported by now, a failing stdout too
+      }
       return exitCode;
     } catch (Throwable e) { // errors too: one line is all that a user is shown
       return failed(e);
@@ -60,6 +62,7 @@ public final class Main {
             .addSubcommand(new GenerateCommand(io))
             .addSubcommand(new TokenizeCommand(io))
             .addSubcommand(new InspectCommand(io))
+            .addSubcommand(new PresetsCommand(io))
             .addSubcommand(new BenchCommand(io))
             .addSubcommand(new EvalCommand(io))
             .addSubcommand(new BackendsCommand(io))

@@ -51,7 +51,7 @@ record Memory(Map<DType, Long> weights, List<Cache> caches) {
   /** At powers of four up to the model's whole context. */
   private static List<Cache> caches(ModelConfig config) {
     List<Cache> caches = new ArrayList<>();
-    int most = config.maxPositionEmbeddings();
+    int most = config.contextLength();
     for (long positions = SHORTEST; positions < most; positions *= 4) {
       caches.add(cache(config, (int) positions));
     }

@@ -7,6 +7,7 @@ import dev.llama.ModelOptions;
 import dev.llama.SessionOptions;
 import java.nio.file.Path;
 import java.util.function.BiFunction;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -78,7 +79,7 @@ final class ModelChoice {
   }
 
   /** Turns what the API says about a value into a message about the option. */
-  static <T> T checked(CommandLine command, String option, java.util.function.Supplier<T> value) {
+  static <T> T checked(CommandLine command, String option, Supplier<T> value) {
     try {
       return value.get();
     } catch (InvalidInputException e) {

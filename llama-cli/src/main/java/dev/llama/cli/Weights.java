@@ -20,7 +20,7 @@ final class Weights {
     List<Path> files = List.of(path);
     if (Files.isDirectory(path)) {
       try (Stream<Path> entries = Files.list(path)) {
-        files = entries.filter(file -> file.toString().endsWith(".safetensors")).toList();
+        files = entries.filter(Weights::holdsWeights).toList();
       }
     } else if (!path.toString().endsWith(".gguf")) {
       return OptionalLong.empty();
@@ -30,5 +30,11 @@ final class Weights {
       bytes += Files.size(file);
     }
     return files.isEmpty() ? OptionalLong.empty() : OptionalLong.of(bytes);
+  }
+
+  /** Single file or shard; some publishers put the same weights beside them under another name. */
+  private static boolean holdsWeights(Path file) {
+    String name = file.getFileName().toString();
+    return name.startsWith("model") && name.endsWith(".safetensors");
   }
 }

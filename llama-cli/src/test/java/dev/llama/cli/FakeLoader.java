@@ -1,6 +1,7 @@
 package dev.llama.cli;
 
 import dev.llama.FormatException;
+import dev.llama.InvalidInputException;
 import dev.llama.LoadListener;
 import dev.llama.Model;
 import dev.llama.ModelConfig;
@@ -9,12 +10,14 @@ import dev.llama.Tokenizer;
 import dev.llama.TokenizerOptions;
 import dev.llama.spi.ModelLoader;
 import java.nio.file.Path;
+import java.util.List;
 
 /** Loads the fake model from any path but a few that fail. */
 public final class FakeLoader implements ModelLoader {
   static ModelOptions lastOptions;
   static FakeModel lastModel;
   static boolean lastWasCreated;
+  static String lastPreset;
 
   @Override
   public Model load(Path path, ModelOptions options) {
@@ -31,6 +34,25 @@ public final class FakeLoader implements ModelLoader {
     Model model = load(config, options);
     lastWasCreated = true;
     return model;
+  }
+
+  @Override
+  public Model create(ModelConfig config, long seed, ModelOptions options) {
+    return create(Path.of("preset"), seed, options);
+  }
+
+  @Override
+  public ModelConfig preset(String name) {
+    if (!presets().contains(name)) {
+      throw new InvalidInputException("there is no preset " + name + ", only " + presets());
+    }
+    lastPreset = name;
+    return FakeModel.configuration();
+  }
+
+  @Override
+  public List<String> presets() {
+    return List.of("small-1b", "src");
   }
 
   @Override

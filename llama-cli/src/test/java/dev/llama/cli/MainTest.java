@@ -10,24 +10,31 @@ import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class MainTest {
+  @AfterEach
+  void logAsBefore() {
+    System.clearProperty("org.slf4j.simpleLogger.defaultLogLevel");
+  }
+
   @Test
   void withoutACommandTheHelpNamesAllOfThem() {
     Cli run = Cli.fake();
     assertEquals(0, run.exitCode());
     for (String command :
-        new String[] {"generate", "tokenize", "inspect", "bench", "eval", "backends"}) {
+        new String[] {"generate", "tokenize", "inspect", "presets", "bench", "eval", "backends"}) {
       assertTrue(run.out().contains("\n  " + command), run.out());
     }
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"generate", "tokenize", "inspect", "bench", "eval", "backends"})
+  @ValueSource(
+      strings = {"generate", "tokenize", "inspect", "presets", "bench", "eval", "backends"})
   void helpOfEachCommandHasExamplesAndFitsTheWidth(String command) {
     Cli run = Cli.fake("help", command);
     assertEquals(0, run.exitCode());
@@ -111,6 +118,14 @@ class MainTest {
     assertEquals(
         "llama: cannot write the output: No space left on device\n",
         err.toString(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void fullDiskIsReportedOnceWhereverItIsNoticed() {
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    int exitCode = Cli.run("", failing("No space left on device"), err, "backends");
+    assertEquals(1, exitCode);
+    assertEquals(1, err.toString(StandardCharsets.UTF_8).lines().count());
   }
 
   @Test

@@ -70,8 +70,9 @@ class OtherCommandsTest {
 
   @Test
   void inspectTellsTheSizeOfWeightFiles(@TempDir Path dir) throws IOException {
-    Files.write(dir.resolve("a.safetensors"), new byte[100]);
-    Files.write(dir.resolve("b.safetensors"), new byte[23]);
+    Files.write(dir.resolve("model-00001-of-00002.safetensors"), new byte[100]);
+    Files.write(dir.resolve("model-00002-of-00002.safetensors"), new byte[23]);
+    Files.write(dir.resolve("consolidated.safetensors"), new byte[123]); // the same once more
     JsonObject json = Cli.fake("inspect", dir.toString(), "--format", "json").json();
     assertEquals(123, json.get("stored_bytes").getAsLong());
   }

@@ -1,5 +1,6 @@
 package dev.llama.tests;
 
+import static com.tngtech.archunit.lang.conditions.ArchConditions.have;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
@@ -16,10 +17,16 @@ import com.tngtech.archunit.core.domain.JavaField;
 import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.core.importer.Location;
+import com.tngtech.archunit.core.importer.Locations;
 import dev.llama.LlamaException;
+import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
@@ -41,16 +48,22 @@ class ArchitectureTest {
     "dev.llama.sentencepiece.."
   };
 
+  /** Not on the class path of these tests. */
+  static final Path COMMAND_LINE =
+      Path.of(System.getProperty("basedir", "."), "..", "llama-cli", "target", "classes");
+
   private static JavaClasses shipped;
   private static JavaClasses libraries;
 
   @BeforeAll
   static void importClasses() {
+    Set<Location> locations = new HashSet<>(Locations.ofPackage("dev.llama"));
+    locations.add(Location.of(COMMAND_LINE));
     shipped =
         new ClassFileImporter()
             .withImportOption(ImportOption.Predefined.DO_NOT_INCLUDE_TESTS)
             .withImportOption(location -> !location.contains("tests.jar"))
-            .importPackages("dev.llama");
+            .importLocations(locations);
     libraries =
         shipped.that(
             DescribedPredicate.describe(
@@ -68,7 +81,7 @@ class ArchitectureTest {
     "dev.llama.cli.., org.slf4j..|com.google.gson..|picocli..|me.tongfei.progressbar.."
   })
   void modulesSeeTheApiAndWhatIsListed(String module, String others) {
-    List<String> seen = new java.util.ArrayList<>(List.of("java..", "sun.misc", API, SPI, module));
+    List<String> seen = new ArrayList<>(List.of("java..", "sun.misc", API, SPI, module));
     seen.addAll(List.of(others.split("\\|")));
     classes()
         .that()
@@ -163,7 +176,7 @@ class ArchitectureTest {
         .should()
         .haveRawType(holdsState())
         .orShould(
-            com.tngtech.archunit.lang.conditions.ArchConditions.have(
+            have(
                 DescribedPredicate.describe(
                     "a modifiable collection", ArchitectureTest::isModifiableCollection)))
         .check(libraries);

@@ -12,10 +12,12 @@ import java.lang.module.ModuleReader;
 import java.lang.module.ModuleReference;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 /** Every artifact is a named module, and says the same there as in META-INF/services. */
@@ -23,14 +25,15 @@ class ModuleDescriptorsTest {
 
   private static Map<String, ModuleReference> modules() {
     Map<String, ModuleReference> modules = new TreeMap<>();
-    for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
-      if (entry.contains("llama") || entry.contains("backend") || entry.contains("tokenizer")) {
-        ModuleFinder.of(Path.of(entry)).findAll().stream()
-            .filter(module -> !module.descriptor().isAutomatic())
-            .filter(module -> module.descriptor().name().startsWith("dev.llama."))
-            .forEach(module -> modules.put(module.descriptor().name(), module));
-      }
-    }
+    String classPath = System.getProperty("java.class.path");
+    Stream.concat(
+            Arrays.stream(classPath.split(File.pathSeparator)).map(Path::of),
+            Stream.of(ArchitectureTest.COMMAND_LINE))
+        .filter(path -> path.toString().matches(".*(llama|backend|tokenizer)-.*"))
+        .flatMap(path -> ModuleFinder.of(path).findAll().stream())
+        .filter(module -> module.descriptor().name().startsWith("dev.llama."))
+        .filter(module -> !module.descriptor().isAutomatic())
+        .forEach(module -> modules.put(module.descriptor().name(), module));
     return modules;
   }
 

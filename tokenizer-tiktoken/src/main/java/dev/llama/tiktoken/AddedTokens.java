@@ -71,14 +71,14 @@ final class AddedTokens {
   void encode(Utf8.Text text, Specials selection, PieceEncoder out, Ordinary ordinary) {
     BitSet allowed = allowed(selection);
     if (allowed.isEmpty()) {
-      emit(0, text.length(), ordinary);
+      emit(0, text.length, ordinary);
       return;
     }
     Ordinary rest =
         late.isEmpty()
             ? ordinary
             : (from, to) -> find(late, text, from, to, allowed, out, ordinary);
-    find(early, text, 0, text.length(), allowed, out, rest);
+    find(early, text, 0, text.length, allowed, out, rest);
   }
 
   private BitSet allowed(Specials selection) {
@@ -113,7 +113,7 @@ final class AddedTokens {
       BitSet allowed,
       PieceEncoder out,
       Ordinary ordinary) {
-    byte[] bytes = text.bytes();
+    byte[] bytes = text.bytes;
     int done = from;
     int at = from;
     while (at < to) {

@@ -50,16 +50,16 @@ final class ByteLevelTokenizer implements Tokenizer {
   }
 
   private void ordinary(Utf8.Text text, int from, int to, PieceEncoder encoder) {
-    if (prefixesSpace && text.bytes()[from] != ' ') {
+    if (prefixesSpace && text.bytes[from] != ' ') {
       byte[] copy = new byte[to - from + 1 + Utf8.PADDING];
       copy[0] = ' ';
-      System.arraycopy(text.bytes(), from, copy, 1, to - from);
+      System.arraycopy(text.bytes, from, copy, 1, to - from);
       Utf8.Text prefixed = new Utf8.Text(copy, to - from + 1);
       PieceEncoder inner = new PieceEncoder(pairs, prefixed);
-      splitter.split(copy, 0, prefixed.length(), inner);
+      splitter.split(prefixed, 0, prefixed.length, inner);
       encoder.appendAll(inner);
     } else {
-      splitter.split(text.bytes(), from, to, encoder);
+      splitter.split(text, from, to, encoder);
     }
   }
 
@@ -105,13 +105,13 @@ final class ByteLevelTokenizer implements Tokenizer {
   @Override
   public String decode(int... ids) {
     TokenBytes.Joined joined = tokens.join(ids);
-    return Utf8.decode(joined.bytes(), joined.length());
+    return Utf8.decode(joined.bytes, joined.length);
   }
 
   @Override
   public byte[] decodeBytes(int... ids) {
     TokenBytes.Joined joined = tokens.join(ids);
-    return Arrays.copyOf(joined.bytes(), joined.length());
+    return Arrays.copyOf(joined.bytes, joined.length);
   }
 
   @Override

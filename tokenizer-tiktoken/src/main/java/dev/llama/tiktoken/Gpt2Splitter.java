@@ -13,10 +13,11 @@ package dev.llama.tiktoken;
  */
 final class Gpt2Splitter implements Splitter {
   @Override
-  public void split(byte[] text, int from, int to, PieceEncoder encoder) {
+  public void split(Utf8.Text text, int from, int to, PieceEncoder encoder) {
+    byte[] bytes = text.bytes;
     int start = from;
     while (start < to) {
-      int end = pieceEnd(text, start, to);
+      int end = pieceEnd(bytes, start, to);
       encoder.encode(start, end);
       start = end;
     }

@@ -31,7 +31,7 @@ final class LlamaSplitter implements Splitter {
   }
 
   @Override
-  public void split(byte[] text, int from, int to, PieceEncoder encoder) {
+  public void split(Utf8.Text text, int from, int to, PieceEncoder encoder) {
     int start = from;
     while (start < to) {
       int end = pieceEnd(text, start, to);
@@ -40,12 +40,13 @@ final class LlamaSplitter implements Splitter {
     }
   }
 
-  private int pieceEnd(byte[] text, int start, int to) {
+  private int pieceEnd(Utf8.Text utf8, int start, int to) {
+    byte[] text = utf8.bytes;
     byte first = text[start];
     int next = start + Utf8.width(first);
     byte charClass = CharClass.at(text, start);
     if (charClass == CharClass.LETTER) {
-      return Scan.run(text, next, to, CharClass.LETTER);
+      return Scan.letters(utf8, next, to);
     }
     if (charClass == CharClass.NUMBER) {
       return number(text, next, to);
@@ -59,7 +60,7 @@ final class LlamaSplitter implements Splitter {
     if (charClass != CharClass.NEWLINE && next < to) {
       byte nextClass = CharClass.at(text, next);
       if (nextClass == CharClass.LETTER) {
-        return Scan.run(text, next, to, CharClass.LETTER);
+        return Scan.letters(utf8, next, to);
       }
       if (first == ' ' && nextClass == CharClass.OTHER) {
         return punctuation(text, next, to);

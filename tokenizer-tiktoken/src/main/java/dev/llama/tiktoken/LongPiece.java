@@ -29,7 +29,7 @@ final class LongPiece {
     }
     heap = new long[length];
     for (int i = 0; i < length; i++) {
-      ranks[i] = rankAt(i);
+      ranks[i] = i + 1 < length ? pairs.rank(text[from + i], text[from + i + 1]) : MergeTable.NONE;
       if (ranks[i] != MergeTable.NONE) {
         heap[size++] = candidate(i);
       }

@@ -4,7 +4,7 @@ import java.util.Arrays;
 
 /**
  * From a pair of neighbouring tokens to the merge that joins them. Open addressing with linear
- * probing, at most half full; the pair and its rank share one word. Immutable once built.
+ * probing, at most 60 % full; the pair and its rank share one word. Immutable once built.
  */
 final class MergeTable {
   /** What {@link #rank} returns for a pair that is not merged: later than every rank. */
@@ -48,7 +48,7 @@ final class MergeTable {
 
   /** Adds a pair; if it is there already, the new rank holds. */
   void put(int left, int right, int rank) {
-    if (2 * (size + 1) > slots.length) {
+    if (5L * (size + 1) > 3L * slots.length) {
       long[] old = slots;
       allocate(64 - shift + 1);
       for (long entry : old) {

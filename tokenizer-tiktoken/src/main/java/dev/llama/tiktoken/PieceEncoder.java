@@ -15,14 +15,7 @@ final class PieceEncoder {
   private static final int SHORT_PIECE = 96;
 
   /** A text from this length on remembers how it encoded pieces. */
-  private static final int CACHE_FROM_LENGTH = 4096;
-
-  private static final int CACHE_BITS = 12;
-
-  /** Longer pieces do not recur. */
-  private static final int CACHED_PIECE = 32;
-
-  private static final long MIX = 0x9E3779B97F4A7C15L;
+  private static final int CACHE_FROM_LENGTH = 8192;
 
   private final BytePairs pairs;
   private final Utf8.Text text;
@@ -33,18 +26,14 @@ final class PieceEncoder {
   private int[] parts; // ids of a short piece's parts
   private int[] ranks; // ranks[i]: of the pair of parts i and i + 1
 
-  /**
-   * Pieces that were merged, direct-mapped by hash: where the piece is in the text, its length,
-   * where its ids are in the result, their number. What it remembers is in text and result.
-   */
-  private final int[] cache;
+  private final PieceCache cache; // null if the text is short
 
   PieceEncoder(BytePairs pairs, Utf8.Text text) {
     this.pairs = pairs;
     this.text = text;
-    this.words = Utf8.words(text.bytes());
-    this.ids = new int[text.length() / 4 + 16];
-    this.cache = text.length() < CACHE_FROM_LENGTH ? null : new int[4 << CACHE_BITS];
+    this.words = text.words;
+    this.ids = new int[text.length / 4 + 16];
+    this.cache = text.length < CACHE_FROM_LENGTH ? null : new PieceCache();
   }
 
   /** Returns the ids so far. */
@@ -92,48 +81,22 @@ final class PieceEncoder {
 
   private void merge(int from, int length) {
     if (length > SHORT_PIECE) {
-      LongPiece.encode(pairs, text.bytes(), from, length, this);
-    } else if (cache == null || length > CACHED_PIECE) {
+      LongPiece.encode(pairs, text.bytes, from, length, this);
+    } else if (cache == null || length > PieceCache.MAX_LENGTH) {
       mergeShort(from, length);
     } else {
-      int entry = cacheEntry(from, length);
-      if (cache[entry + 1] == length && same(cache[entry], from, length)) {
-        int start = cache[entry + 2];
-        for (int i = start, end = start + cache[entry + 3]; i < end; i++) {
-          append(ids[i]);
+      int entry = cache.entry(words, from, length);
+      int count = cache.count(entry);
+      if (count > 0) {
+        for (int i = 0; i < count; i++) {
+          append(cache.id(entry, i));
         }
       } else {
         int start = size;
         mergeShort(from, length);
-        cache[entry] = from;
-        cache[entry + 1] = length;
-        cache[entry + 2] = start;
-        cache[entry + 3] = size - start;
+        cache.put(entry, ids, start, size - start);
       }
     }
-  }
-
-  private int cacheEntry(int from, int length) {
-    long hash = length;
-    int last = from + length - 8;
-    for (int i = from; i < last; i += 8) {
-      hash = (hash ^ words.getLong(i)) * MIX;
-      hash ^= hash >>> 32;
-    }
-    // of a piece below eight bytes, only those bytes
-    long tail = length >= 8 ? words.getLong(last) : words.getLong(from) << 64 - 8 * length;
-    return (int) ((hash ^ tail) * MIX >>> 64 - CACHE_BITS) << 2;
-  }
-
-  private boolean same(int a, int b, int length) {
-    int i = 0;
-    for (; i + 8 <= length; i += 8) {
-      if (words.getLong(a + i) != words.getLong(b + i)) {
-        return false;
-      }
-    }
-    int rest = length - i;
-    return rest == 0 || (words.getLong(a + i) ^ words.getLong(b + i)) << 64 - 8 * rest == 0;
   }
 
   private void mergeShort(int from, int length) {
@@ -141,13 +104,13 @@ final class PieceEncoder {
       parts = new int[SHORT_PIECE];
       ranks = new int[SHORT_PIECE];
     }
-    byte[] bytes = text.bytes();
+    byte[] bytes = text.bytes;
     int count = length;
     for (int i = 0; i < count; i++) {
       parts[i] = pairs.ofByte(bytes[from + i]);
     }
     for (int i = 0; i < count - 1; i++) {
-      ranks[i] = pairs.merges().rank(parts[i], parts[i + 1]);
+      ranks[i] = pairs.rank(bytes[from + i], bytes[from + i + 1]);
     }
     while (count > 1) {
       int best = 0;

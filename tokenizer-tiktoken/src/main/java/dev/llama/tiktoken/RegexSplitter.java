@@ -33,8 +33,8 @@ final class RegexSplitter implements Splitter {
   }
 
   @Override
-  public void split(byte[] text, int from, int to, PieceEncoder encoder) {
-    String chars = new String(text, from, to - from, StandardCharsets.UTF_8);
+  public void split(Utf8.Text text, int from, int to, PieceEncoder encoder) {
+    String chars = new String(text.bytes, from, to - from, StandardCharsets.UTF_8);
     Matcher matcher = pattern.matcher(new BoundedText(chars, pattern));
     int at = from; // the byte at which char number `done` starts
     int done = 0;

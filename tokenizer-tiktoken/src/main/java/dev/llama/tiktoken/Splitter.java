@@ -6,10 +6,10 @@ interface Splitter {
    * Hands the pieces of a stretch of text to the encoder, in order. Nothing outside the stretch has
    * an influence.
    *
-   * @param text well-formed UTF-8 in {@code encoder}
+   * @param text what {@code encoder} encodes
    * @param from index of the first byte
    * @param to index after the last byte
    * @param encoder takes the pieces
    */
-  void split(byte[] text, int from, int to, PieceEncoder encoder);
+  void split(Utf8.Text text, int from, int to, PieceEncoder encoder);
 }

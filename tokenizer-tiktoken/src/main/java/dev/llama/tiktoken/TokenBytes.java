@@ -11,7 +11,12 @@ final class TokenBytes {
   private final byte[] pool; // all tokens, one after the other, and padding
   private final ByteBuffer words; // of the pool
   private final int[] start; // [ids + 1], in the pool; an id without token has no bytes
-  private final long[] head; // [ids], the first eight bytes, little-endian
+
+  /**
+   * [ids] A token of up to seven bytes, nearly all that occur in text: its bytes, little-endian,
+   * and its length in the highest byte. Otherwise 0.
+   */
+  private final long[] head;
 
   /**
    * Copies the tokens.
@@ -32,7 +37,10 @@ final class TokenBytes {
     }
     head = new long[tokens.length];
     for (int id = 0; id < tokens.length; id++) {
-      head[id] = words.getLong(start[id]);
+      long length = length(id);
+      if (length > 0 && length < 8) {
+        head[id] = length << 56 | words.getLong(start[id]) & (1L << 8 * length) - 1;
+      }
     }
   }
 
@@ -74,37 +82,66 @@ final class TokenBytes {
 
   /** Joins the bytes of tokens. */
   Joined join(int[] ids) {
-    byte[] bytes = new byte[(int) Math.min(16 + 5L * ids.length, MAX_LENGTH)];
-    ByteBuffer out = Utf8.words(bytes);
-    int at = 0;
-    for (int id : ids) {
-      check(id);
-      int from = start[id];
-      int length = start[id + 1] - from;
-      if (bytes.length - at < length + 8) {
-        bytes = Arrays.copyOf(bytes, grown(at, length + 8));
-        out = Utf8.words(bytes);
+    Joined joined = new Joined((int) Math.min(64 + 5L * ids.length, MAX_LENGTH));
+    for (int i = 0; i < ids.length; i++) {
+      i = joinShort(ids, i, joined);
+      if (i < ids.length) {
+        append(ids[i], joined);
       }
-      if (length <= 8) {
-        out.putLong(at, head[id]); // what is too much is overwritten by the next token
-      } else {
-        System.arraycopy(pool, from, bytes, at, length);
-      }
-      at += length;
     }
-    return new Joined(bytes, at);
+    return joined;
+  }
+
+  /**
+   * Joins short tokens, eight bytes at a time: what is too much is overwritten by the next token.
+   *
+   * @return the index of the first token that is not short, not there, or has no room
+   */
+  private int joinShort(int[] ids, int from, Joined joined) {
+    ByteBuffer out = Utf8.words(joined.bytes);
+    int room = joined.bytes.length - 8;
+    int at = joined.length;
+    int i = from;
+    for (; i < ids.length && at <= room; i++) {
+      int id = ids[i];
+      long first = id >= 0 && id < head.length ? head[id] : 0;
+      if (first == 0) {
+        break;
+      }
+      out.putLong(at, first);
+      at += (int) (first >>> 56);
+    }
+    joined.length = at;
+    return i;
+  }
+
+  private void append(int id, Joined joined) {
+    check(id);
+    int length = length(id);
+    joined.reserve(length + 8);
+    System.arraycopy(pool, start[id], joined.bytes, joined.length, length);
+    joined.length += length;
   }
 
   /** Bytes of which the first {@code length} count. */
-  record Joined(byte[] bytes, int length) {}
+  static final class Joined {
+    byte[] bytes;
+    int length;
 
-  private static int grown(int size, int more) {
-    long needed = (long) size + more;
-    if (needed > MAX_LENGTH) {
-      throw new InvalidInputException(
-          "the tokens stand for more than " + MAX_LENGTH + " bytes; decode them in parts");
+    private Joined(int capacity) {
+      bytes = new byte[capacity];
     }
-    return (int) Math.min(needed + (size >> 1), MAX_LENGTH);
+
+    private void reserve(int more) {
+      long needed = (long) length + more;
+      if (needed > MAX_LENGTH) {
+        throw new InvalidInputException(
+            "the tokens stand for more than " + MAX_LENGTH + " bytes; decode them in parts");
+      }
+      if (needed > bytes.length) {
+        bytes = Arrays.copyOf(bytes, (int) Math.min(needed + (length >> 1), MAX_LENGTH));
+      }
+    }
   }
 
   private void check(int id) {

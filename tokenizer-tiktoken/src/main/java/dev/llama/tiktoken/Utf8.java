@@ -15,33 +15,52 @@ final class Utf8 {
   /** Bytes after the end of a text that may be read, so that eight can be loaded anywhere in it. */
   static final int PADDING = 8;
 
-  private static final long HIGH_BITS = 0x8080808080808080L;
   private static final byte[] REPLACEMENT = {(byte) 0xEF, (byte) 0xBF, (byte) 0xBD};
 
+  /** Characters that are encoded at a time. */
+  private static final int CHUNK = 1024;
+
   private static final int REPAIR_BUFFER = 1024;
+  private static final long HIGH_BITS = 0x8080808080808080L;
 
   private Utf8() {}
 
-  /** Text as well-formed UTF-8: the first {@code length} bytes, then {@link #PADDING} more. */
-  record Text(byte[] bytes, int length) {}
+  /** Text as UTF-8: the first {@code length} bytes, then {@link #PADDING} more. */
+  static final class Text {
+    final byte[] bytes;
+    final ByteBuffer words; // the bytes, little-endian
+    final int length;
+
+    Text(byte[] bytes, int length) {
+      this.bytes = bytes;
+      this.words = words(bytes);
+      this.length = length;
+    }
+  }
 
   /** Encodes text; an unpaired surrogate becomes U+FFFD. */
   static Text encode(CharSequence sequence) {
     String text = sequence.toString();
     int chars = text.length();
-    byte[] bytes = new byte[(int) Math.min(chars + (long) PADDING, Integer.MAX_VALUE - PADDING)];
-    int i = 0;
-    for (; i < chars && i < bytes.length; i++) {
-      char c = text.charAt(i);
-      if (c >= 0x80) {
-        break;
+    char[] chunk = new char[Math.min(chars, CHUNK)];
+    byte[] bytes = new byte[capacity(chars + 2L * chunk.length)];
+    int at = 0;
+    for (int done = 0; done < chars; ) {
+      int count = Math.min(chars - done, CHUNK);
+      text.getChars(done, done + count, chunk, 0);
+      if (count > 1 && done + count < chars && Character.isHighSurrogate(chunk[count - 1])) {
+        count--; // its other half is in the next chunk
       }
-      bytes[i] = (byte) c;
+      if (bytes.length - PADDING - at < 3 * count) {
+        bytes = Arrays.copyOf(bytes, capacity(at + encodedLength(text, done) + 2 * CHUNK));
+      }
+      at = encode(chunk, count, bytes, at);
+      done += count;
     }
-    if (i == chars) {
-      return new Text(bytes, chars);
-    }
-    long length = i + encodedLength(text, i);
+    return new Text(bytes, at);
+  }
+
+  private static int capacity(long length) {
     if (length > Integer.MAX_VALUE - 2 * PADDING) {
       throw new InvalidInputException(
           "a text of "
@@ -50,41 +69,34 @@ final class Utf8 {
               + (Integer.MAX_VALUE - 2 * PADDING)
               + "; encode it in parts");
     }
-    bytes = Arrays.copyOf(bytes, (int) length + PADDING);
-    encodeFrom(text, i, bytes);
-    return new Text(bytes, (int) length);
+    return (int) length + PADDING;
   }
 
+  /**
+   * Returns a bound of the number of bytes of the rest of a text; a surrogate counts as 3, whether
+   * paired or not.
+   */
   private static long encodedLength(String text, int from) {
     long length = 0;
     for (int i = from, end = text.length(); i < end; i++) {
       char c = text.charAt(i);
-      if (c < 0x80) {
-        length++;
-      } else if (c < 0x800) {
-        length += 2;
-      } else if (isPair(text, i)) {
-        length += 4;
-        i++; // the low surrogate
-      } else {
-        length += 3;
-      }
+      length += c < 0x80 ? 1 : c < 0x800 ? 2 : 3;
     }
     return length;
   }
 
-  /** Encodes what follows {@code from} characters of ASCII that are in place already. */
-  private static void encodeFrom(String text, int from, byte[] bytes) {
-    int at = from;
-    for (int i = from, end = text.length(); i < end; i++) {
-      char c = text.charAt(i);
+  /** Encodes characters to bytes from an index on; returns the index after them. */
+  private static int encode(char[] chars, int count, byte[] bytes, int start) {
+    int at = start;
+    for (int i = 0; i < count; i++) {
+      char c = chars[i];
       if (c < 0x80) {
         bytes[at++] = (byte) c;
       } else if (c < 0x800) {
         bytes[at++] = (byte) (0xC0 | c >> 6);
         bytes[at++] = (byte) (0x80 | c & 0x3F);
-      } else if (isPair(text, i)) {
-        int cp = Character.toCodePoint(c, text.charAt(++i));
+      } else if (isPair(chars, i, count)) {
+        int cp = Character.toCodePoint(c, chars[++i]);
         bytes[at++] = (byte) (0xF0 | cp >> 18);
         bytes[at++] = (byte) (0x80 | cp >> 12 & 0x3F);
         bytes[at++] = (byte) (0x80 | cp >> 6 & 0x3F);
@@ -96,12 +108,13 @@ final class Utf8 {
         bytes[at++] = (byte) (0x80 | valid & 0x3F);
       }
     }
+    return at;
   }
 
-  private static boolean isPair(String text, int i) {
-    return Character.isHighSurrogate(text.charAt(i))
-        && i + 1 < text.length()
-        && Character.isLowSurrogate(text.charAt(i + 1));
+  private static boolean isPair(char[] chars, int i, int count) {
+    return Character.isHighSurrogate(chars[i])
+        && i + 1 < count
+        && Character.isLowSurrogate(chars[i + 1]);
   }
 
   /** Returns the code point at an index of well-formed UTF-8. */
@@ -133,34 +146,29 @@ final class Utf8 {
 
   /** Decodes the first {@code length} bytes. */
   static String decode(byte[] bytes, int length) {
-    ByteBuffer words = words(bytes);
-    boolean ascii = true;
-    int i = 0;
-    while (i < length) {
-      if (i + 8 <= length && (words.getLong(i) & HIGH_BITS) == 0) {
-        i += 8;
-      } else if (bytes[i] >= 0) {
-        i++;
-      } else {
-        ascii = false;
-        int width = sequence(bytes, i, length);
-        if (width < 0) {
-          return repair(bytes, i, length);
-        }
-        i += width;
-      }
-    }
-    return new String(
-        bytes, 0, length, ascii ? StandardCharsets.ISO_8859_1 : StandardCharsets.UTF_8);
+    String text = new String(bytes, 0, length, StandardCharsets.UTF_8);
+    // Only where something is broken do decoders differ.
+    return text.indexOf('\uFFFD') < 0 || isWellFormed(bytes, length) ? text : repair(bytes, length);
   }
 
-  /** Decodes bytes of which those before {@code good} are well-formed and the next are not. */
-  private static String repair(byte[] bytes, int good, int length) {
+  private static boolean isWellFormed(byte[] bytes, int length) {
+    ByteBuffer words = words(bytes);
+    for (int i = 0; i < length; ) {
+      boolean ascii = i + 8 <= length && (words.getLong(i) & HIGH_BITS) == 0;
+      int width = ascii ? 8 : sequence(bytes, i, length);
+      if (width < 0) {
+        return false;
+      }
+      i += width;
+    }
+    return true;
+  }
+
+  private static String repair(byte[] bytes, int length) {
     StringBuilder text = new StringBuilder(length);
-    text.append(new String(bytes, 0, good, StandardCharsets.UTF_8));
     byte[] valid = new byte[REPAIR_BUFFER];
     int at = 0;
-    int i = good;
+    int i = 0;
     while (i < length) {
       if (at + 4 > valid.length) {
         text.append(new String(valid, 0, at, StandardCharsets.UTF_8));

@@ -24,6 +24,8 @@ import java.util.Set;
 import java.util.function.Function;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.TestInstance.Lifecycle;
 
 /** The ids of the reference implementations, from every form of the vocabulary. */
 class GoldenTest {
@@ -31,6 +33,7 @@ class GoldenTest {
 
   /** Ranks of Llama 3; also what does not depend on the form of the file. */
   @Nested
+  @TestInstance(Lifecycle.PER_CLASS) // reads the vocabulary once
   class Ranks {
     private final Tokenizer tokenizer = Fixtures.ranks(DIR + "tokenizer.model");
 
@@ -106,6 +109,7 @@ class GoldenTest {
 
   /** The same vocabulary as tokenizer.json, with merges. */
   @Nested
+  @TestInstance(Lifecycle.PER_CLASS) // reads the vocabulary once
   class HuggingFace {
     private final Tokenizer tokenizer = Fixtures.huggingFace(DIR + "tokenizer.json.gz");
 

@@ -46,7 +46,7 @@ interface AttentionChecks extends Checks {
   @Test
   default void attentionDecodeAcrossPages() {
     for (DType type : new DType[] {DType.F32, DType.F16}) {
-      AttentionRun run = new AttentionRun(lab(), spec(8, 2, 16, 0), type, 1, 1200);
+      AttentionRun run = new AttentionRun(lab(), spec(4, 1, 16, 0), type, 1, 1200);
       Sequence sequence = run.open(2);
       for (int length : new int[] {1, 15, 31, 62, 126, 254, 510, 1023, 1098}) {
         run.prefill(sequence, length - sequence.length(), 400);

@@ -4,13 +4,16 @@ import static dev.llama.spi.conformance.AttentionRun.next;
 import static dev.llama.spi.conformance.AttentionRun.spec;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.llama.BackendException;
 import dev.llama.DType;
 import dev.llama.LlamaException;
 import dev.llama.spi.KvCache;
 import dev.llama.spi.KvShape;
 import dev.llama.spi.conformance.AttentionRun.Sequence;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -63,6 +66,22 @@ interface KvCacheChecks extends Checks {
         "2000 positions of " + perPosition + " bytes use " + full);
     cache.truncate(1);
     assertTrue(cache.bytes() < full, "after truncation " + cache.bytes() + " of " + full);
+  }
+
+  @Test
+  default void absurdLengthsAreRefusedAtOnce() {
+    KvCache cache = lab().cache(new KvShape(32, 8, 128, DType.F16, Integer.MAX_VALUE));
+    cache.reserve(70);
+    assertTimeoutPreemptively(
+        Duration.ofSeconds(20),
+        () ->
+            assertThrows(
+                BackendException.class,
+                () -> cache.reserve(Integer.MAX_VALUE),
+                "room for 256 TiB of keys and values"));
+    assertEquals(70, cache.length(), "length after a refused call");
+    cache.reserve(130);
+    assertEquals(130, cache.length());
   }
 
   @Test

@@ -116,35 +116,6 @@ interface MatmulChecks extends Checks {
     return largest;
   }
 
-  @ParameterizedTest
-  @EnumSource(
-      mode = Mode.MATCH_ANY,
-      names = {"F32", "F16", "BF16", "Q.*"})
-  default void matmulWithViewsOfWeightsOfType(DType type) {
-    assumeSupported(type);
-    Lab lab = lab();
-    int inputs = 512;
-    Random random = Lab.random("views " + type);
-    StoredWeight weight = StoredWeight.random(random, type, 50, inputs);
-    Tensor whole = lab.load(weight.data());
-    for (int rows : new int[] {1, 5, 33}) {
-      double[] x = Lab.normal(random, rows * inputs, 1);
-      for (int first : new int[] {0, 1, 16, 33}) {
-        int count = 17;
-        double[] part = new double[count * inputs];
-        System.arraycopy(weight.values(), first * inputs, part, 0, part.length);
-        Tensor out = lab.unset(rows, count);
-        lab.ops().matmul(out, lab.matrix(x, inputs), whole.slice(first, count), Write.SET);
-        Expect.close(
-            "matmul with rows " + first + " to " + (first + count) + " of " + type + " weights",
-            lab.read(out),
-            Scalar.matmul(x, part, inputs),
-            Bounds.matmul(x, part, inputs, type),
-            count);
-      }
-    }
-  }
-
   /** Runs one product and compares. */
   private void matmul(DType type, int rows, int inputs, int outputs, Write write, int decades) {
     Lab lab = lab();

@@ -5,6 +5,7 @@ import dev.llama.InvalidInputException;
 import dev.llama.Layer;
 import dev.llama.ModelConfig;
 import dev.llama.core.json.Fields;
+import dev.llama.core.json.Json;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -153,7 +154,22 @@ public final class ConfigReader {
    * @throws FormatException if the file is missing, broken, or asks for what is not implemented
    */
   public static ModelConfig read(Path file) {
-    Fields fields = Fields.read(file, MAX_BYTES);
+    return read(file, Fields.read(file, MAX_BYTES));
+  }
+
+  /**
+   * Reads the architecture of a model.
+   *
+   * @param origin where the text comes from, for messages
+   * @param utf8 text of a config.json
+   * @return the architecture
+   * @throws FormatException if the text is broken, or asks for what is not implemented
+   */
+  public static ModelConfig parse(Path origin, byte[] utf8) {
+    return read(origin, new Fields(origin, Json.parseObject(origin, utf8)));
+  }
+
+  private static ModelConfig read(Path file, Fields fields) {
     ModelConfig config;
     try {
       config = config(fields);

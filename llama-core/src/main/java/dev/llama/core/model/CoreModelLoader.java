@@ -14,6 +14,7 @@ import dev.llama.TokenizerOptions;
 import dev.llama.core.config.ConfigReader;
 import dev.llama.core.config.GenerationConfig;
 import dev.llama.core.config.GenerationConfigReader;
+import dev.llama.core.config.Presets;
 import dev.llama.core.files.Checkpoint;
 import dev.llama.core.files.GgufFile;
 import dev.llama.core.files.TensorSource;
@@ -26,6 +27,7 @@ import dev.llama.spi.Tensor;
 import dev.llama.spi.TensorData;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.Paths;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
@@ -41,6 +43,9 @@ import org.slf4j.LoggerFactory;
 public final class CoreModelLoader implements ModelLoader {
   private static final Logger LOG = LoggerFactory.getLogger(CoreModelLoader.class);
   private static final String CONFIG = "config.json";
+
+  /** What messages name in place of a file when there is none. */
+  private static final Path NO_FILE = Paths.get("(model created from a ModelConfig)");
 
   /** Called by {@link java.util.ServiceLoader}. */
   public CoreModelLoader() {}
@@ -65,13 +70,36 @@ public final class CoreModelLoader implements ModelLoader {
     options.listener().progress(Phase.OPEN, 0, 0);
     ModelConfig config = readConfig(path);
     Path folder = configFile(path).toAbsolutePath().getParent();
-    LoadedModel.Parts parts =
-        parts(path, config, tokenizer(folder, options), folder, RopeTable.Pairing.HALVES);
+    return create(
+        parts(path, config, tokenizer(folder, options), folder, RopeTable.Pairing.HALVES),
+        seed,
+        options);
+  }
+
+  @Override
+  public Model create(ModelConfig config, long seed, ModelOptions options) {
+    options.listener().progress(Phase.OPEN, 0, 0);
+    return create(
+        parts(NO_FILE, config, options.tokenizer(), null, RopeTable.Pairing.HALVES), seed, options);
+  }
+
+  private static Model create(LoadedModel.Parts parts, long seed, ModelOptions options) {
+    double range = parts.config().initializerRange();
     return assemble(
         new Opened(parts, null),
         options,
-        backend -> new RandomWeights(backend, seed, config.initializerRange()),
+        backend -> new RandomWeights(backend, seed, range),
         weight -> Math.multiplyExact(weight.elements(), Float.BYTES));
+  }
+
+  @Override
+  public ModelConfig preset(String name) {
+    return Presets.read(name);
+  }
+
+  @Override
+  public List<String> presets() {
+    return Presets.NAMES;
   }
 
   /** Puts the weights on a backend. If anything fails, everything that is open is closed. */
