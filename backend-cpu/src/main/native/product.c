@@ -5,8 +5,10 @@
  */
 #include "simd.h"
 
-/* Rows of weights that stay in the second-level cache while all rows of x pass by. */
+/* Weights that stay in the second-level cache while all rows of x pass by. */
 #define BLOCK_BYTES (128 << 10)
+/* Elements of four rows of x that stay in the first-level cache while a block of weights does. */
+#define BLOCK_INPUTS 1024
 
 struct product {
   float *out;
@@ -14,6 +16,7 @@ struct product {
   const float *x;
   int64_t x_stride;
   const uint8_t *w;
+  int64_t w_stride;
   int64_t inputs;
   int64_t add;
 };
@@ -24,7 +27,8 @@ INLINE void tile(enum plain type, int outputs, int rows, const struct product *p
   const int64_t size = plain_bytes(type);
   const int64_t inputs = p->inputs;
   const int64_t x_stride = p->x_stride;
-  const uint8_t *w = p->w + o * inputs * size;
+  const int64_t w_stride = p->w_stride;
+  const uint8_t *w = p->w + o * w_stride;
   const float *x = p->x + r * x_stride;
   vf sums[4][4];
   UNROLL
@@ -43,7 +47,7 @@ INLINE void tile(enum plain type, int outputs, int rows, const struct product *p
     }
     UNROLL
     for (int j = 0; j < outputs; j++) {
-      vf b = plain_load(type, w + (j * inputs + k) * size);
+      vf b = plain_load(type, w + j * w_stride + k * size);
       UNROLL
       for (int i = 0; i < rows; i++) {
         sums[j][i] = vf_fma(a[i], b, sums[j][i]);
@@ -56,7 +60,7 @@ INLINE void tile(enum plain type, int outputs, int rows, const struct product *p
     for (int i = 0; i < rows; i++) {
       float total = vf_sum(sums[j][i]);
       for (int64_t t = k; t < inputs; t++) {
-        total += x[i * x_stride + t] * plain_one(type, w + (j * inputs + t) * size);
+        total += x[i * x_stride + t] * plain_one(type, w + j * w_stride + t * size);
       }
       float *out = p->out + (r + i) * p->out_stride + o + j;
       *out = p->add ? *out + total : total;
@@ -77,7 +81,8 @@ INLINE void strip(enum plain type, int rows, const struct product *p, int64_t fr
   }
 }
 
-INLINE void product(enum plain type, const struct product *p, int64_t rows, int64_t outputs) {
+INLINE void product_of_block(enum plain type, const struct product *p, int64_t rows,
+                             int64_t outputs) {
   int64_t block = BLOCK_BYTES / (p->inputs * plain_bytes(type));
   block = block < 12 ? 12 : block - block % 12;
   for (int64_t from = 0; from < outputs; from += block) {
@@ -102,6 +107,22 @@ INLINE void product(enum plain type, const struct product *p, int64_t rows, int6
   }
 }
 
+INLINE void product(enum plain type, struct product p, int64_t rows, int64_t outputs) {
+  if (rows <= 4) {
+    product_of_block(type, &p, rows, outputs);
+    return;
+  }
+  int64_t left = p.inputs;
+  do {
+    p.inputs = left < BLOCK_INPUTS ? left : BLOCK_INPUTS;
+    product_of_block(type, &p, rows, outputs);
+    p.x += p.inputs;
+    p.w += p.inputs * plain_bytes(type);
+    p.add = 1;
+    left -= p.inputs;
+  } while (left > 0);
+}
+
 /*
  * out: F32 [rows, outputs], rows out_stride elements apart; x: F32 [rows, inputs], rows x_stride
  * elements apart; w: [outputs, inputs] without gaps; add: whether to add to what is there.
@@ -109,8 +130,9 @@ INLINE void product(enum plain type, const struct product *p, int64_t rows, int6
 #define PRODUCT(name, type)                                                                      \
   KERNEL(name)(float *out, int64_t out_stride, const float *x, int64_t x_stride, int64_t rows,   \
                const uint8_t *w, int64_t inputs, int64_t outputs, int64_t add) {                 \
-    const struct product p = {out, out_stride, x, x_stride, w, inputs, add};                     \
-    product(type, &p, rows, outputs);                                                            \
+    const struct product p = {                                                                   \
+        out, out_stride, x, x_stride, w, inputs * plain_bytes(type), inputs, add};               \
+    product(type, p, rows, outputs);                                                             \
   }
 
 PRODUCT(product_f32, F32)

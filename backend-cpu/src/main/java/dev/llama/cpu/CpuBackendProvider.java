@@ -26,7 +26,9 @@ public final class CpuBackendProvider implements BackendProvider {
     return "cpu";
   }
 
-  /** Loads the libraries, once in the life of the process: nothing less tells whether that works. */
+  /**
+   * Loads the libraries, once in the life of the process: nothing less tells whether that works.
+   */
   @Override
   public Availability probe() {
     List<String> losses = new ArrayList<>();

@@ -2,8 +2,8 @@ package dev.llama.cpu;
 
 /**
  * The kernels in C, see {@code src/main/native}. Bound by {@link NativeLibrary}, which must have
- * been loaded before any of them is called. Arguments are addresses and numbers of elements; nothing
- * is checked.
+ * been loaded before any of them is called. Arguments are addresses and numbers of elements;
+ * nothing is checked.
  */
 final class NativeKernels {
   private NativeKernels() {}

@@ -76,8 +76,7 @@ final class NativeLibrary {
     if (NativeLibrary.class.getResource(resource) == null) {
       throw new BackendException("there are no native kernels for " + Platform.RESOURCE_PREFIX);
     }
-    File unpacked =
-        Native.extractFromResourcePath(resource, NativeLibrary.class.getClassLoader());
+    File unpacked = Native.extractFromResourcePath(resource, NativeLibrary.class.getClassLoader());
     try {
       String path = unpacked.getAbsolutePath();
       long features =
@@ -99,7 +98,9 @@ final class NativeLibrary {
     }
   }
 
-  /** Returns what a method is called in C: {@code productQ4K} is {@code llama_product_q4_k_avx2}. */
+  /**
+   * Returns what a method is called in C: {@code productQ4K} is {@code llama_product_q4_k_avx2}.
+   */
   static String symbol(String method, String level) {
     if (method.equals("cpuFeatures")) {
       return "llama_cpu_features";

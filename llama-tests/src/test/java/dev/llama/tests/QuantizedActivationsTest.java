@@ -14,8 +14,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /**
  * The native kernels round activations where weights are quantised. What that moves the
- * log-probabilities by, against the plain Java tier, is no more than in llama.cpp (see the fixtures'
- * README), at every position, in one go and token by token.
+ * log-probabilities by, against the plain Java tier, is no more than in llama.cpp (see the
+ * fixtures' README), at every position, in one go and token by token.
  */
 class QuantizedActivationsTest {
 
@@ -61,10 +61,8 @@ class QuantizedActivationsTest {
   private static List<float[]> logProbabilities(
       String file, int[] ids, String backend, int prefillChunk) {
     List<float[]> all = new ArrayList<>();
-    try (Model model =
-            Model.load(Fixtures.path(file), ModelOptions.defaults().backend(backend));
-        Session session =
-            model.newSession(SessionOptions.defaults().prefillChunk(prefillChunk))) {
+    try (Model model = Model.load(Fixtures.path(file), ModelOptions.defaults().backend(backend));
+        Session session = model.newSession(SessionOptions.defaults().prefillChunk(prefillChunk))) {
       session.append(ids, (position, logits) -> all.add(logSoftmax(logits)));
     }
     return all;
