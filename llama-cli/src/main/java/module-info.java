@@ -1,8 +1,10 @@
 /** The command line: the one place where the modules are put together. */
 module dev.llama.cli {
   requires dev.llama.api;
+  requires dev.llama.core;
   requires com.google.gson;
   requires info.picocli;
+  requires jdk.httpserver;
   requires jdk.unsupported; // sun.misc.Signal, by reflection: Ctrl-C ends a generation, not the JVM
   requires me.tongfei.progressbar;
 

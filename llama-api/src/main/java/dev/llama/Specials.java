@@ -5,8 +5,8 @@ import java.util.Set;
 
 /**
  * Which special tokens an encoder may make out of text. Text that comes from users should be
- * encoded with {@link #NONE}: then {@code "<|eot_id|>"} is nine ordinary characters and can close
- * no turn.
+ * encoded with {@link #NONE}: then {@code "<|eot_id|>"} is ten ordinary characters and can close no
+ * turn.
  */
 public final class Specials {
   /** The text of special tokens is ordinary text. */

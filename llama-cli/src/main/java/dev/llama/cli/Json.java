@@ -16,8 +16,13 @@ final class Json {
 
   /** Prints a document and ends the line. */
   static void print(Streams io, JsonElement document) {
-    io.out().println(GSON.toJson(document));
+    io.out().print(text(document));
     io.flush();
+  }
+
+  /** A document that ends with a line feed. */
+  static String text(JsonElement document) {
+    return GSON.toJson(document) + "\n";
   }
 
   /** JSON knows no NaN and no infinity: they become null. */

@@ -62,6 +62,8 @@ public final class Main {
             .addSubcommand(new GenerateCommand(io))
             .addSubcommand(new TokenizeCommand(io))
             .addSubcommand(new InspectCommand(io))
+            .addSubcommand(new PlanCommand(io))
+            .addSubcommand(new ServeModelsCommand(io))
             .addSubcommand(new PresetsCommand(io))
             .addSubcommand(new BenchCommand(io))
             .addSubcommand(new EvalCommand(io))

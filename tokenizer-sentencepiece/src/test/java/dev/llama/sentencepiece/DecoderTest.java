@@ -30,11 +30,15 @@ class DecoderTest {
   }
 
   @Test
-  void aStreamKeepsEverySpace() {
+  void aStreamDropsTheLeadingSpaceOfItsTextAlone() {
     Tokenizer.Decoder decoder = tokenizer.newDecoder();
+    assertEquals("", decoder.append(1));
+    assertEquals("a", decoder.append(SPACE_A));
     assertEquals(" a", decoder.append(SPACE_A));
     assertEquals("", decoder.append(1));
     assertEquals(" \u2047 ", decoder.append(0));
+    assertEquals("", decoder.flush());
+    assertEquals("a", decoder.append(SPACE_A), "as new after a flush");
   }
 
   @Test

@@ -104,14 +104,12 @@ final class ByteLevelTokenizer implements Tokenizer {
 
   @Override
   public String decode(int... ids) {
-    TokenBytes.Joined joined = tokens.join(ids);
-    return Utf8.decode(joined.bytes, joined.length);
+    return tokens.text(ids);
   }
 
   @Override
   public byte[] decodeBytes(int... ids) {
-    TokenBytes.Joined joined = tokens.join(ids);
-    return Arrays.copyOf(joined.bytes, joined.length);
+    return tokens.join(ids);
   }
 
   @Override

@@ -32,7 +32,7 @@ final class PieceEncoder {
     this.pairs = pairs;
     this.text = text;
     this.words = text.words;
-    this.ids = new int[text.length / 4 + 16];
+    this.ids = new int[text.length / 3 + 16];
     this.cache = text.length < CACHE_FROM_LENGTH ? null : new PieceCache();
   }
 

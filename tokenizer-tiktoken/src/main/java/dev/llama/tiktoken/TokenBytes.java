@@ -8,6 +8,9 @@ import java.util.Arrays;
 final class TokenBytes {
   private static final int MAX_LENGTH = Integer.MAX_VALUE - 16;
 
+  /** Bytes of a text that are decoded at a time. */
+  private static final int PART = 4096;
+
   private final byte[] pool; // all tokens, one after the other, and padding
   private final ByteBuffer words; // of the pool
   private final int[] start; // [ids + 1], in the pool; an id without token has no bytes
@@ -40,6 +43,8 @@ final class TokenBytes {
       long length = length(id);
       if (length > 0 && length < 8) {
         head[id] = length << 56 | words.getLong(start[id]) & (1L << 8 * length) - 1;
+      } else if (length > 0) {
+        head[id] = Long.MIN_VALUE | length << 32 | start[id];
       }
     }
   }
@@ -47,11 +52,6 @@ final class TokenBytes {
   /** Returns the number of ids. */
   int size() {
     return head.length;
-  }
-
-  /** Returns whether an id from 0 to {@link #size()} has a token. */
-  boolean contains(int id) {
-    return start[id] != start[id + 1];
   }
 
   /** Returns where a token starts in {@link #words()}. */
@@ -80,67 +80,95 @@ final class TokenBytes {
     return Arrays.copyOfRange(pool, start[id], start[id + 1]);
   }
 
-  /** Joins the bytes of tokens. */
-  Joined join(int[] ids) {
+  /** Returns the bytes of tokens. */
+  byte[] join(int[] ids) {
     Joined joined = new Joined((int) Math.min(64 + 5L * ids.length, MAX_LENGTH));
-    for (int i = 0; i < ids.length; i++) {
-      i = joinShort(ids, i, joined);
-      if (i < ids.length) {
-        append(ids[i], joined);
-      }
+    for (int i = join(ids, 0, joined); i < ids.length; i = join(ids, i, joined)) {
+      check(ids[i]);
+      joined.grow(length(ids[i]) + Utf8.PADDING);
     }
-    return joined;
+    return Arrays.copyOf(joined.bytes, joined.length);
   }
 
   /**
-   * Joins short tokens, eight bytes at a time: what is too much is overwritten by the next token.
-   *
-   * @return the index of the first token that is not short, not there, or has no room
+   * Returns the text of tokens. A long text is made in parts that stay in the cache, and of which
+   * most are ASCII, which the runtime copies rather than decodes.
    */
-  private int joinShort(int[] ids, int from, Joined joined) {
+  String text(int[] ids) {
+    Joined part = new Joined((int) Math.min(64 + 5L * ids.length, PART));
+    int i = join(ids, 0, part);
+    if (i == ids.length) {
+      return Utf8.decode(part.bytes, part.length);
+    }
+    StringBuilder text = new StringBuilder((int) Math.min(9L * ids.length / 2, MAX_LENGTH));
+    while (i < ids.length) {
+      check(ids[i]);
+      part.moveTo(text, Utf8.completeLength(part.bytes, part.length));
+      if (length(ids[i]) > part.bytes.length - Utf8.PADDING - part.length) {
+        part.grow(length(ids[i]) + Utf8.PADDING);
+      }
+      i = join(ids, i, part);
+    }
+    part.moveTo(text, part.length);
+    return text.toString();
+  }
+
+  /**
+   * Joins tokens, short ones as eight bytes: what is too much is overwritten by the next token.
+   *
+   * @return the index of the first token that is not there or has no room
+   */
+  private int join(int[] ids, int from, Joined joined) {
     ByteBuffer out = Utf8.words(joined.bytes);
-    int room = joined.bytes.length - 8;
+    int room = joined.bytes.length - Utf8.PADDING;
     int at = joined.length;
     int i = from;
     for (; i < ids.length && at <= room; i++) {
       int id = ids[i];
       long first = id >= 0 && id < head.length ? head[id] : 0;
-      if (first == 0) {
-        break;
+      if (first > 0) {
+        out.putLong(at, first);
+        at += (int) (first >>> 56);
+      } else {
+        int length = (int) (first >>> 32) & Integer.MAX_VALUE;
+        if (first == 0 || length > room - at) {
+          break;
+        }
+        System.arraycopy(pool, (int) first, joined.bytes, at, length);
+        at += length;
       }
-      out.putLong(at, first);
-      at += (int) (first >>> 56);
     }
     joined.length = at;
     return i;
   }
 
-  private void append(int id, Joined joined) {
-    check(id);
-    int length = length(id);
-    joined.reserve(length + 8);
-    System.arraycopy(pool, start[id], joined.bytes, joined.length, length);
-    joined.length += length;
-  }
-
   /** Bytes of which the first {@code length} count. */
-  static final class Joined {
-    byte[] bytes;
-    int length;
+  private static final class Joined {
+    private byte[] bytes;
+    private int length;
 
     private Joined(int capacity) {
       bytes = new byte[capacity];
     }
 
-    private void reserve(int more) {
+    private void moveTo(StringBuilder text, int count) {
+      checkLength((long) text.length() + count);
+      text.append(Utf8.decode(bytes, count));
+      length -= count;
+      System.arraycopy(bytes, count, bytes, 0, length);
+    }
+
+    private void grow(int more) {
       long needed = (long) length + more;
-      if (needed > MAX_LENGTH) {
-        throw new InvalidInputException(
-            "the tokens stand for more than " + MAX_LENGTH + " bytes; decode them in parts");
-      }
-      if (needed > bytes.length) {
-        bytes = Arrays.copyOf(bytes, (int) Math.min(needed + (length >> 1), MAX_LENGTH));
-      }
+      checkLength(needed);
+      bytes = Arrays.copyOf(bytes, (int) Math.min(needed + (length >> 1), MAX_LENGTH));
+    }
+  }
+
+  private static void checkLength(long length) {
+    if (length > MAX_LENGTH) {
+      throw new InvalidInputException(
+          "the tokens stand for more than " + MAX_LENGTH + " bytes; decode them in parts");
     }
   }
 

@@ -88,7 +88,8 @@ final class Utf8 {
   /** Encodes characters to bytes from an index on; returns the index after them. */
   private static int encode(char[] chars, int count, byte[] bytes, int start) {
     int at = start;
-    for (int i = 0; i < count; i++) {
+    int i = 0;
+    while (i < count) {
       char c = chars[i];
       if (c < 0x80) {
         bytes[at++] = (byte) c;
@@ -96,7 +97,8 @@ final class Utf8 {
         bytes[at++] = (byte) (0xC0 | c >> 6);
         bytes[at++] = (byte) (0x80 | c & 0x3F);
       } else if (isPair(chars, i, count)) {
-        int cp = Character.toCodePoint(c, chars[++i]);
+        int cp = Character.toCodePoint(c, chars[i + 1]);
+        i++;
         bytes[at++] = (byte) (0xF0 | cp >> 18);
         bytes[at++] = (byte) (0x80 | cp >> 12 & 0x3F);
         bytes[at++] = (byte) (0x80 | cp >> 6 & 0x3F);
@@ -107,6 +109,7 @@ final class Utf8 {
         bytes[at++] = (byte) (0x80 | valid >> 6 & 0x3F);
         bytes[at++] = (byte) (0x80 | valid & 0x3F);
       }
+      i++;
     }
     return at;
   }

@@ -7,8 +7,11 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.llama.InvalidInputException;
 import dev.llama.Tokenizer;
+import dev.llama.TokenizerOptions;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.HexFormat;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,6 +68,27 @@ class DecodingTest {
     byte[] bytes = ("x🙂é".repeat(1000) + "\u0080").getBytes(StandardCharsets.ISO_8859_1);
     String text = tokenizer.decode(ids(bytes));
     assertEquals(new String(bytes, StandardCharsets.UTF_8), text);
+  }
+
+  @Test
+  void longTextsAreTheSameAsStreams() {
+    Random random = new Random(5);
+    for (int i = 0; i < 50; i++) {
+      int[] ids = random.ints(5000, 0, tokenizer.vocabularySize() - 256).toArray();
+      assertEquals(stream(ids), tokenizer.decode(ids));
+      ids[4000] = 9999;
+      InvalidInputException e =
+          assertThrows(InvalidInputException.class, () -> tokenizer.decode(ids));
+      assertTrue(e.getMessage().contains("9999"), e.getMessage());
+    }
+    String name = "<" + "é".repeat(5000) + ">";
+    Tokenizer custom =
+        ToyVocabulary.tokenizer(TokenizerOptions.defaults().specialTokens(Map.of(name, 406)));
+    int[] ids = new int[3000];
+    Arrays.fill(ids, 0, 2000, ids("a".getBytes(StandardCharsets.UTF_8))[0]);
+    Arrays.fill(ids, 2000, 3000, 406);
+    assertEquals("a".repeat(2000) + name.repeat(1000), custom.decode(ids));
+    assertEquals(2000 + 1000 * 10_002, custom.decodeBytes(ids).length);
   }
 
   @Test

@@ -27,6 +27,9 @@ import org.slf4j.LoggerFactory;
  * is refused by name; an unknown one is kept and reported.
  */
 public final class ConfigReader {
+  /** {@code rms_norm_eps} of a file that has none. */
+  public static final double DEFAULT_NORM_EPS = 1e-6;
+
   private static final Logger LOG = LoggerFactory.getLogger(ConfigReader.class);
 
   private static final long MAX_BYTES = 16 << 20;
@@ -222,7 +225,7 @@ public final class ConfigReader {
         mlpType,
         normType(fields),
         maxPositions,
-        fields.optionalDouble("rms_norm_eps").orElse(1e-6),
+        fields.optionalDouble("rms_norm_eps").orElse(DEFAULT_NORM_EPS),
         fields.optionalDouble("initializer_range").orElse(0.02),
         fields.optionalBoolean("tie_word_embeddings").orElse(false),
         fields.optionalBoolean("attention_bias").orElse(false),

@@ -8,6 +8,9 @@ import dev.llama.ModelConfig;
 import dev.llama.core.json.Json;
 import dev.llama.spi.RopeTable;
 import dev.llama.spi.TensorData;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,6 +18,7 @@ import java.util.Collections;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -132,6 +136,26 @@ public final class GgufFile implements TensorSource {
    */
   public static GgufFile open(Path path) {
     return new GgufFile(MappedFile.open(path));
+  }
+
+  /**
+   * Returns whether a path is to be read as GGUF.
+   *
+   * @param path any path
+   * @return whether it is no folder and is called .gguf or begins as such a file does
+   */
+  public static boolean isGguf(Path path) {
+    if (Files.isDirectory(path)) {
+      return false;
+    }
+    if (path.toString().toLowerCase(Locale.ROOT).endsWith(".gguf")) {
+      return true;
+    }
+    try (InputStream in = Files.newInputStream(path)) {
+      return in.read() == 'G' && in.read() == 'G' && in.read() == 'U' && in.read() == 'F';
+    } catch (IOException e) {
+      return false; // whoever reads the file says what is wrong with it
+    }
   }
 
   private void checkMagicAndVersion(GgufReader reader) {

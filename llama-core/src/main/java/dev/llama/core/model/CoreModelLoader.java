@@ -30,7 +30,6 @@ import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -53,7 +52,7 @@ public final class CoreModelLoader implements ModelLoader {
   @Override
   public Model load(Path path, ModelOptions options) {
     options.listener().progress(Phase.OPEN, 0, 0);
-    Opened opened = isGguf(path) ? openGguf(path, options) : openFolder(path, options);
+    Opened opened = GgufFile.isGguf(path) ? openGguf(path, options) : openFolder(path, options);
     Map<String, TensorData> tensors = opened.files.tensors();
     return assemble(
         opened,
@@ -144,7 +143,7 @@ public final class CoreModelLoader implements ModelLoader {
 
   @Override
   public ModelConfig readConfig(Path path) {
-    if (isGguf(path)) {
+    if (GgufFile.isGguf(path)) {
       try (GgufFile file = GgufFile.open(path)) {
         return file.config();
       }
@@ -154,16 +153,7 @@ public final class CoreModelLoader implements ModelLoader {
 
   @Override
   public Tokenizer loadTokenizer(Path path, TokenizerOptions options) {
-    if (isGguf(path)) {
-      try (GgufFile file = GgufFile.open(path)) {
-        return TokenizerFiles.fromGguf(path, file.metadata(), options);
-      }
-    }
     return TokenizerFiles.load(path, options);
-  }
-
-  private static boolean isGguf(Path path) {
-    return path.toString().toLowerCase(Locale.ROOT).endsWith(".gguf") && !Files.isDirectory(path);
   }
 
   private static Path configFile(Path path) {

@@ -36,8 +36,6 @@ public final class TokenizerFiles {
   private static final List<String> NAMES =
       List.of("tokenizer.model", "original/tokenizer.model", "tokenizer.json");
 
-  private static final byte[] GGUF_MAGIC = "GGUF".getBytes(StandardCharsets.US_ASCII);
-
   private TokenizerFiles() {}
 
   /**
@@ -50,9 +48,13 @@ public final class TokenizerFiles {
    * @throws InvalidInputException if {@code options} do not fit the vocabulary
    */
   public static Tokenizer load(Path path, TokenizerOptions options) {
+    if (GgufFile.isGguf(path)) {
+      try (GgufFile gguf = GgufFile.open(path)) {
+        return fromGguf(path, gguf.metadata(), options);
+      }
+    }
     if (!Files.isDirectory(path)) {
-      Json.requireReadable(path, Long.MAX_VALUE);
-      return isGguf(start(path)) ? gguf(path, options) : open(List.of(path), options);
+      return open(List.of(path), options);
     }
     return find(path, options)
         .orElseThrow(
@@ -126,16 +128,10 @@ public final class TokenizerFiles {
     throw asked.failure(files);
   }
 
-  private static Tokenizer gguf(Path file, TokenizerOptions options) {
-    try (GgufFile gguf = GgufFile.open(file)) {
-      return fromGguf(file, gguf.metadata(), options);
-    }
-  }
-
   private static TokenizerSource read(Path file) {
     Json.requireReadable(file, MAX_BYTES);
     byte[] start = start(file);
-    if (isGguf(start)) {
+    if (GgufFile.isGguf(file)) {
       throw new FormatException(file, "is a GGUF file, expected ranks or a SentencePiece model");
     }
     // No rank file and no SentencePiece model begins with a brace.
@@ -156,10 +152,6 @@ public final class TokenizerFiles {
     } catch (IOException e) {
       throw new FormatException(file, "cannot be read: " + e, e);
     }
-  }
-
-  private static boolean isGguf(byte[] start) {
-    return Arrays.equals(Arrays.copyOf(start, GGUF_MAGIC.length), GGUF_MAGIC);
   }
 
   /**

@@ -44,7 +44,7 @@ public final class ConfigFixtures {
    * Returns tests that read reference data. Where there is none, one test that is skipped: a
    * factory that is skipped itself does not appear in reports.
    */
-  static List<DynamicTest> tests(Callable<List<DynamicTest>> factory) throws Exception {
+  public static List<DynamicTest> tests(Callable<List<DynamicTest>> factory) throws Exception {
     try {
       return factory.call();
     } catch (TestAbortedException e) {
@@ -56,11 +56,11 @@ public final class ConfigFixtures {
     }
   }
 
-  static Map<String, Object> json(String name) {
+  public static Map<String, Object> json(String name) {
     return Json.readObject(path(name), 1 << 26);
   }
 
-  static List<Path> folders(String name) throws IOException {
+  public static List<Path> folders(String name) throws IOException {
     try (Stream<Path> children = Files.list(path(name))) {
       return children.filter(Files::isDirectory).sorted().collect(Collectors.toList());
     }
@@ -76,12 +76,12 @@ public final class ConfigFixtures {
   }
 
   @SuppressWarnings("unchecked")
-  static Map<String, Object> map(Object value) {
+  public static Map<String, Object> map(Object value) {
     return (Map<String, Object>) value;
   }
 
   @SuppressWarnings("unchecked")
-  static <T> List<T> list(Object value) {
+  public static <T> List<T> list(Object value) {
     return (List<T>) value;
   }
 }
