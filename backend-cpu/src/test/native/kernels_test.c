@@ -294,6 +294,7 @@ int main(void) {
   int rows[] = {1, 2, 3, 4, 5, 7, 9};
   for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
     columns(&formats[f]);
+    product(&formats[f], 9, formats[f].elements == 1 ? 2101 : 2304, 70, 1); /* several blocks */
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
       int block = formats[f].elements;
       for (int blocks = 1; blocks < 20; blocks += 3) {
