@@ -18,7 +18,8 @@ public interface Generation extends Iterable<GeneratedToken>, AutoCloseable {
 
   /**
    * Returns the one iterator over the tokens. {@code hasNext} and {@code next} throw what {@link
-   * Session#append(int...)} throws. Stop tokens are part of the iteration, with empty text.
+   * Session#append(int...)} throws; any exception ends the generation. Stop tokens are part of the
+   * iteration, with empty text.
    *
    * @return the same iterator at every call
    */
@@ -54,7 +55,7 @@ public interface Generation extends Iterable<GeneratedToken>, AutoCloseable {
   void cancel();
 
   /**
-   * Returns why the generation ended.
+   * Returns why the generation ended; {@link FinishReason#CANCELLED} also if an exception ended it.
    *
    * @return empty while it runs
    */

@@ -25,7 +25,9 @@ public interface Session extends AutoCloseable {
    * scoring text.
    *
    * @param tokens token ids
-   * @param consumer called for each token, in order, on this thread
+   * @param consumer called for each token, in order, on this thread; of this session's methods it
+   *     may call {@link #close()} alone. What it throws ends the call, and none of the tokens is
+   *     appended
    * @throws LlamaException as {@link #append(int...)}
    */
   void append(int[] tokens, LogitsConsumer consumer);
@@ -39,10 +41,11 @@ public interface Session extends AutoCloseable {
   float[] logits();
 
   /**
-   * Continues a text. In an empty session the prompt is preceded by the tokenizer's beginning of
-   * text, if the tokenizer asks for it. Special tokens in the prompt are ordinary text; use {@link
-   * #generate(int[], GenerationOptions)} with {@link Tokenizer#encode(CharSequence, Specials)} or
-   * {@link Tokenizer#encodeChat} where that is not wanted.
+   * Continues a text. A generation of this session that has not ended is cancelled. In an empty
+   * session the prompt is preceded by the tokenizer's beginning of text, if the tokenizer asks for
+   * it. Special tokens in the prompt are ordinary text; use {@link #generate(int[],
+   * GenerationOptions)} with {@link Tokenizer#encode(CharSequence, Specials)} or {@link
+   * Tokenizer#encodeChat} where that is not wanted.
    *
    * @param prompt any text; may be empty if the session holds tokens or the tokenizer adds a
    *     beginning of text
@@ -50,11 +53,13 @@ public interface Session extends AutoCloseable {
    * @return the tokens as they are produced; nothing runs before it is iterated
    * @throws ContextOverflowException if the prompt alone does not fit
    * @throws InvalidInputException if there is nothing to continue, or the session is closed
+   * @throws FormatException if the model has no tokenizer
    */
   Generation generate(CharSequence prompt, GenerationOptions options);
 
   /**
-   * Continues a sequence of tokens, which are taken as they are.
+   * Continues a sequence of tokens, which are taken as they are. A generation of this session that
+   * has not ended is cancelled.
    *
    * @param prompt token ids; may be empty if the session holds tokens
    * @param options how to choose tokens and when to stop

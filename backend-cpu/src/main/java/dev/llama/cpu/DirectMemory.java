@@ -18,7 +18,7 @@ final class DirectMemory implements AutoCloseable {
   /** Where buffers begin: on a cache line. */
   static final int ALIGNMENT = 64;
 
-  private static final long IDLE_FLOOR = 256L << 20;
+  private static final long MAX_IDLE = 256L << 20;
 
   private final long limit;
   private final IntFunction<ByteBuffer> source;
@@ -109,7 +109,7 @@ final class DirectMemory implements AutoCloseable {
     ArrayDeque<ByteBuffer> same = idle.get(capacity);
     if (same == null || same.isEmpty()) {
       // What waits has other sizes than what is asked for now; do not let it pile up.
-      if (idleBytes > Math.max(usedBytes, IDLE_FLOOR)) {
+      if (idleBytes > MAX_IDLE) {
         dropIdle();
       }
       return null;
@@ -151,7 +151,7 @@ final class DirectMemory implements AutoCloseable {
             + bytes
             + " bytes, the JVM's limit for memory outside the heap is "
             + limit
-            + ", in use here "
+            + ", handed out here and not given back "
             + usedBytes()
             + (cause == null ? "" : " (" + cause.getMessage() + ")")
             + "; raise it with -XX:MaxDirectMemorySize (default: the maximum heap size, -Xmx), or"

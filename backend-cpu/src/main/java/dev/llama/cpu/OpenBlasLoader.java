@@ -21,6 +21,14 @@ final class OpenBlasLoader {
       return OpenBlas.load();
     } catch (LinkageError | RuntimeException e) {
       throw new BackendException("OpenBLAS cannot be loaded (" + reason(e) + "); " + cure(), e);
+    } catch (OutOfMemoryError e) {
+      // JavaCPP's own limit: what the process has taken outside the heap, against a multiple of
+      // -Xmx.
+      throw new BackendException(
+          "OpenBLAS cannot be loaded ("
+              + e.getMessage()
+              + "); raise -Xmx, or add -Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+          e);
     }
   }
 

@@ -7,6 +7,7 @@ import dev.llama.Model;
 import dev.llama.Session;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Random;
@@ -90,6 +91,10 @@ final class BenchCommand implements Callable<Integer> {
     check("--repetitions", List.of(repetitions), 1);
     check("--n-prompt", prompts, 0);
     check("--n-gen", decodes, 0);
+    if (Collections.max(prompts) == 0 && Collections.max(decodes) == 0) {
+      throw new ParameterException(
+          spec.commandLine(), "Nothing to measure: --n-prompt and --n-gen are both 0");
+    }
     OptionalLong stored = Weights.storedBytes(model.path(spec));
     boolean random = stored.isEmpty();
     try (Model loaded =

@@ -1,5 +1,6 @@
 package dev.llama.cli;
 
+import dev.llama.ContextOverflowException;
 import dev.llama.LlamaException;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -120,6 +121,12 @@ public final class Main {
     String message = e.getMessage() == null ? "" : e.getMessage();
     if (e instanceof UncheckedIOException unchecked) {
       return describe(unchecked.getCause());
+    } else if (e instanceof ContextOverflowException overflow) {
+      return "context overflow: "
+          + overflow.required()
+          + " positions are needed, it has "
+          + overflow.available()
+          + "; shorten the prompt, or raise --context (at most what 'llama inspect' says)";
     } else if (e instanceof LlamaException) {
       return oneLine(message);
     } else if (e instanceof NoSuchFileException) {

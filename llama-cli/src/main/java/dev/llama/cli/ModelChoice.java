@@ -70,6 +70,10 @@ final class ModelChoice {
   private ModelOptions options(CommandSpec spec) {
     ModelOptions options =
         checked(spec.commandLine(), "--threads", () -> ModelOptions.defaults().threads(threads));
+    if (backend != null && backend.isBlank()) {
+      throw new ParameterException(
+          spec.commandLine(), "Invalid value for option '--backend': it is empty");
+    }
     return backend == null ? options : options.backend(backend);
   }
 

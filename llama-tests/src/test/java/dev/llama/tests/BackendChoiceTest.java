@@ -8,6 +8,10 @@ import dev.llama.BackendException;
 import dev.llama.BackendInfo;
 import dev.llama.Model;
 import dev.llama.ModelOptions;
+import dev.llama.spi.Availability;
+import dev.llama.spi.Backend;
+import dev.llama.spi.BackendOptions;
+import dev.llama.spi.BackendProvider;
 import java.io.IOException;
 import java.net.URL;
 import java.net.URLClassLoader;
@@ -86,6 +90,49 @@ class BackendChoiceTest {
           info.candidates().toString());
     } finally {
       Thread.currentThread().setContextClassLoader(before);
+    }
+  }
+
+  /** A backend that promises much and cannot be opened costs a warning, not the program. */
+  @Test
+  void aBackendThatCannotBeOpenedFallsBack(@TempDir Path jar) throws IOException {
+    Path services = Files.createDirectories(jar.resolve("META-INF/services"));
+    Files.writeString(
+        services.resolve("dev.llama.spi.BackendProvider"), Boastful.class.getName() + "\n");
+    ClassLoader before = Thread.currentThread().getContextClassLoader();
+    try (URLClassLoader loader = new URLClassLoader(new URL[] {jar.toUri().toURL()}, before)) {
+      Thread.currentThread().setContextClassLoader(loader);
+      BackendInfo info = backend(ModelOptions.defaults());
+      assertEquals("cpu", info.name());
+      assertTrue(
+          info.candidates().stream()
+              .anyMatch(c -> c.name().equals("boastful") && c.reason().contains("no such library")),
+          info.candidates().toString());
+      assertThrows(
+          BackendException.class, () -> backend(ModelOptions.defaults().backend("boastful")));
+    } finally {
+      Thread.currentThread().setContextClassLoader(before);
+    }
+  }
+
+  /** A provider whose device fails in the way of native code. */
+  public static final class Boastful implements BackendProvider {
+    /** For the service loader. */
+    public Boastful() {}
+
+    @Override
+    public String name() {
+      return "boastful";
+    }
+
+    @Override
+    public Availability probe() {
+      return Availability.usable(5000, "the fastest there is");
+    }
+
+    @Override
+    public Backend open(BackendOptions options) {
+      throw new UnsatisfiedLinkError("no such library");
     }
   }
 }

@@ -13,7 +13,7 @@ import java.util.OptionalInt;
 import java.util.Set;
 
 /** A tokenizer of an application's own: ids are bytes, as for nucleotides; 0 begins and ends. */
-final class ByteTokenizer implements Tokenizer {
+class ByteTokenizer implements Tokenizer {
   @Override
   public int[] encode(CharSequence text, Specials specials) {
     byte[] bytes = text.toString().getBytes(StandardCharsets.UTF_8);

@@ -72,6 +72,52 @@ class GenerationTest {
     }
   }
 
+  /** Neighbouring seeds must not begin with the same token. */
+  @Test
+  void nearbySeedsDiffer() {
+    Set<Integer> first = new java.util.HashSet<>();
+    for (int seed = 0; seed < 100; seed++) {
+      first.add(
+          ids(SAMPLED.maxNewTokens(1).temperature(3).topK(0).topP(1).minP(0).seed(seed)).get(0));
+    }
+    assertTrue(first.size() > 20, first.toString());
+  }
+
+  @Test
+  void anExceptionOfTheTokenizerEndsTheGeneration() {
+    ByteTokenizer failing =
+        new ByteTokenizer() {
+          @Override
+          public Decoder newDecoder() {
+            Decoder decoder = super.newDecoder();
+            int[] calls = new int[1];
+            return new Decoder() {
+              @Override
+              public String append(int id) {
+                if (++calls[0] == 7) {
+                  throw new IllegalStateException("of the tokenizer's own");
+                }
+                return decoder.append(id);
+              }
+
+              @Override
+              public String flush() {
+                return decoder.flush();
+              }
+            };
+          }
+        };
+    try (Model own =
+            Model.create(SessionTest.config(), 42, ModelOptions.defaults().tokenizer(failing));
+        Session session = own.newSession();
+        Generation generation = session.generate("once", SAMPLED.seed(1))) {
+      assertThrows(IllegalStateException.class, generation::complete);
+      assertEquals(Optional.of(FinishReason.CANCELLED), generation.finishReason());
+      assertFalse(generation.iterator().hasNext());
+      assertEquals(generation.usage().generatedTokens(), session.position() - 5);
+    }
+  }
+
   @Test
   void oneCandidateLeftIsGreedy() {
     List<Integer> greedy = ids(GenerationOptions.greedy().maxNewTokens(60).ignoreModelStops(true));

@@ -249,17 +249,39 @@ class SessionTest {
   }
 
   @Test
-  void cancelTakesEffectBetweenPrefillChunks() {
-    SessionOptions options = SessionOptions.defaults().prefillChunk(10);
-    try (Session session = model.newSession(options)) {
-      Generation[] generation = new Generation[1];
+  void cancelBeforeThePromptRunsNothing() {
+    try (Session session = model.newSession()) {
       session.append(tokens(5, 8));
-      generation[0] = session.generate(tokens(200, 9), GenerationOptions.greedy());
-      generation[0].cancel();
-      assertFalse(generation[0].iterator().hasNext());
-      assertEquals(Optional.of(FinishReason.CANCELLED), generation[0].finishReason());
-      assertEquals(5, session.position(), "the prompt is rewound");
+      Generation generation = session.generate(tokens(200, 9), GenerationOptions.greedy());
+      generation.cancel();
+      assertEquals(Optional.of(FinishReason.CANCELLED), generation.finishReason());
+      assertFalse(generation.iterator().hasNext());
+      assertEquals(5, session.position());
     }
+  }
+
+  /** The prompt has 250 chunks; the cancellation comes while they run. */
+  @Test
+  void cancelTakesEffectBetweenPrefillChunks() throws Exception {
+    boolean seen = false;
+    for (int attempt = 0; attempt < 50 && !seen; attempt++) {
+      try (Session session = model.newSession(SessionOptions.defaults().prefillChunk(1))) {
+        Generation generation = session.generate(tokens(250, 9), GenerationOptions.greedy());
+        Thread prefill = new Thread(() -> generation.iterator().hasNext());
+        prefill.start();
+        while (session.position() == 0 && prefill.isAlive()) {
+          Thread.onSpinWait();
+        }
+        generation.cancel();
+        prefill.join();
+        seen = session.position() == 0;
+        if (seen) {
+          assertEquals(Optional.of(FinishReason.CANCELLED), generation.finishReason());
+          assertEquals(0, generation.usage().promptTokens());
+        }
+      }
+    }
+    assertTrue(seen, "the prompt was never cut off");
   }
 
   @Test
@@ -295,11 +317,66 @@ class SessionTest {
 
   @Test
   void aConsumerMayCloseItsSession() {
-    Session session = model.newSession(SessionOptions.defaults().prefillChunk(4));
-    assertThrows(
-        CancelledException.class,
-        () -> session.append(tokens(50, 11), (position, logits) -> session.close()));
-    assertThrows(InvalidInputException.class, session::logits);
+    for (int chunk : new int[] {4, 512}) {
+      Session session = model.newSession(SessionOptions.defaults().prefillChunk(chunk));
+      int[] calls = new int[1];
+      assertThrows(
+          CancelledException.class,
+          () ->
+              session.append(
+                  tokens(50, 11),
+                  (position, logits) -> {
+                    calls[0]++;
+                    session.close();
+                  }));
+      assertEquals(1, calls[0]);
+      assertThrows(InvalidInputException.class, session::logits);
+    }
+  }
+
+  /** A consumer that changed the session under the call that feeds it would corrupt it. */
+  @Test
+  void aConsumerMayNotUseItsSession() {
+    try (Session session = model.newSession();
+        Session untouched = model.newSession()) {
+      session.append(1, 2, 3);
+      untouched.append(1, 2, 3);
+      assertThrows(
+          InvalidInputException.class,
+          () -> session.append(tokens(9, 1), (position, logits) -> session.rewind(0)));
+      assertThrows(
+          InvalidInputException.class,
+          () -> session.append(tokens(9, 1), (position, logits) -> session.append(1)));
+      assertThrows(
+          InvalidInputException.class,
+          () -> session.append(tokens(9, 1), (position, logits) -> session.logits()));
+      assertThrows(
+          IllegalStateException.class,
+          () ->
+              session.append(
+                  tokens(9, 1),
+                  (position, logits) -> {
+                    throw new IllegalStateException("of the consumer's own");
+                  }));
+      assertEquals(3, session.position(), "none is appended");
+      Goldens.assertClose(untouched.logits(), session.logits(), 1e-4, "as before");
+      assertEquals(greedy(untouched, 10), greedy(session, 10));
+    }
+  }
+
+  @Test
+  void closingTheModelEndsARunningGeneration() throws Exception {
+    Model own = Model.create(config(), 1, ModelOptions.defaults().backend("cpu:reference"));
+    Session session = own.newSession();
+    Generation generation =
+        session.generate(PROMPT, GenerationOptions.greedy().ignoreModelStops(true));
+    Iterator<GeneratedToken> tokens = generation.iterator();
+    tokens.next();
+    Thread other = new Thread(own::close);
+    other.start();
+    other.join();
+    assertFalse(tokens.hasNext());
+    assertEquals(Optional.of(FinishReason.CANCELLED), generation.finishReason());
   }
 
   @Test

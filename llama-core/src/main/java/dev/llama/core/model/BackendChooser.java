@@ -12,6 +12,7 @@ import dev.llama.spi.Providers;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +27,7 @@ final class BackendChooser {
   /** An open backend, and why it was chosen. */
   record Choice(Backend backend, BackendInfo info) {}
 
-  private record Probed(BackendProvider provider, Availability availability) {}
+  private record Probed(BackendProvider provider, String name, Availability availability) {}
 
   static Choice choose(ModelOptions options) {
     List<Candidate> candidates = new ArrayList<>();
@@ -34,12 +35,11 @@ final class BackendChooser {
     Providers.find(
             BackendProvider.class,
             broken -> candidates.add(new Candidate("?", 0, "cannot be loaded: " + broken)))
-        .forEach(provider -> probed.add(new Probed(provider, probe(provider))));
+        .forEach(provider -> probed.add(probe(provider)));
     probed.sort(Comparator.comparingInt((Probed p) -> p.availability.score()).reversed());
     for (int i = 0; i < probed.size(); i++) {
       Probed p = probed.get(i);
-      candidates.add(
-          i, new Candidate(p.provider.name(), p.availability.score(), p.availability.reason()));
+      candidates.add(i, new Candidate(p.name, p.availability.score(), p.availability.reason()));
     }
     Optional<String> wish =
         options.backend().isPresent()
@@ -50,11 +50,14 @@ final class BackendChooser {
         : openBest(options.threads(), probed, candidates);
   }
 
-  private static Availability probe(BackendProvider provider) {
+  /** Asks a provider what it can do. One that breaks its promise not to throw is unusable. */
+  private static Probed probe(BackendProvider provider) {
+    String name = provider.getClass().getName();
     try {
-      return provider.probe();
-    } catch (RuntimeException | LinkageError e) {
-      return Availability.unusable("its probe failed: " + e);
+      name = Objects.requireNonNull(provider.name(), "name");
+      return new Probed(provider, name, Objects.requireNonNull(provider.probe(), "availability"));
+    } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
+      return new Probed(provider, name, Availability.unusable("its probe failed: " + e));
     }
   }
 
@@ -65,7 +68,7 @@ final class BackendChooser {
     Optional<String> variant =
         colon < 0 ? Optional.empty() : Optional.of(wish.substring(colon + 1));
     for (Probed p : probed) {
-      if (p.provider.name().equals(name)) {
+      if (p.name.equals(name)) {
         if (p.availability.score() == 0) {
           throw new BackendException(
               "backend " + wish + " cannot be used: " + p.availability.reason());
@@ -85,14 +88,12 @@ final class BackendChooser {
       try {
         Choice choice = open(p, new BackendOptions(Optional.empty(), threads), reasons);
         if (failure != null) {
-          LOG.warn("{}; falling back to {}", failure.getMessage(), p.provider.name());
+          LOG.warn("{}; falling back to {}", failure.getMessage(), p.name);
         }
-        p.availability
-            .loss()
-            .ifPresent(loss -> LOG.warn("backend {}: {}", p.provider.name(), loss));
+        p.availability.loss().ifPresent(loss -> LOG.warn("backend {}: {}", p.name, loss));
         return choice;
       } catch (BackendException e) {
-        reasons.set(i, new Candidate(p.provider.name(), 0, e.getMessage()));
+        reasons.set(i, new Candidate(p.name, 0, e.getMessage()));
         failure = e;
       }
     }
@@ -104,9 +105,14 @@ final class BackendChooser {
   }
 
   private static Choice open(Probed p, BackendOptions options, List<Candidate> candidates) {
-    Backend backend = p.provider.open(options);
-    return new Choice(
-        backend, new BackendInfo(p.provider.name(), backend.description(), candidates));
+    try {
+      Backend backend = p.provider.open(options);
+      return new Choice(backend, new BackendInfo(p.name, backend.description(), candidates));
+    } catch (BackendException e) {
+      throw e;
+    } catch (RuntimeException | LinkageError e) {
+      throw new BackendException("backend " + p.name + " cannot be opened: " + e, e);
+    }
   }
 
   private static String list(List<Candidate> candidates) {

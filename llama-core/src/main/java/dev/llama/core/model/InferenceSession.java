@@ -17,8 +17,6 @@ import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * A sequence of tokens, of which the first {@code computed} are in the KV cache. The rest is
@@ -26,7 +24,6 @@ import org.slf4j.LoggerFactory;
  * generation costs nothing until the conversation goes on.
  */
 final class InferenceSession implements Session {
-  private static final Logger LOG = LoggerFactory.getLogger(InferenceSession.class);
   private static final BooleanSupplier NEVER = () -> false;
 
   private final LoadedModel model;
@@ -74,12 +71,15 @@ final class InferenceSession implements Session {
 
   @Override
   public void append(int... tokens) {
-    append(tokens, null, NEVER);
+    append(Objects.requireNonNull(tokens, "tokens"), null, NEVER);
   }
 
   @Override
   public void append(int[] tokens, LogitsConsumer consumer) {
-    append(tokens, Objects.requireNonNull(consumer, "consumer"), NEVER);
+    append(
+        Objects.requireNonNull(tokens, "tokens"),
+        Objects.requireNonNull(consumer, "consumer"),
+        NEVER);
   }
 
   /**
@@ -146,10 +146,7 @@ final class InferenceSession implements Session {
   private void run(int reportFrom, LogitsConsumer consumer, BooleanSupplier cancelled) {
     RopeTable rope = prepareRope();
     while (computed < length) {
-      if (closed || cancelled.getAsBoolean()) {
-        throw new CancelledException(
-            closed ? "the session was closed while it ran" : "the generation was cancelled");
-      }
+      requireNotStopped(cancelled);
       int rows = Math.min(options.prefillChunk(), length - computed);
       cache.reserve(computed + rows);
       Workspace workspace = model.workspaces().acquire(rows);
@@ -158,6 +155,13 @@ final class InferenceSession implements Session {
       } finally {
         model.workspaces().release(workspace);
       }
+    }
+  }
+
+  private void requireNotStopped(BooleanSupplier cancelled) {
+    if (closed || cancelled.getAsBoolean()) {
+      throw new CancelledException(
+          closed ? "the session was closed while it ran" : "the generation was cancelled");
     }
   }
 
@@ -177,10 +181,7 @@ final class InferenceSession implements Session {
       return model.rope();
     }
     if (ownRope == null) {
-      LOG.warn(
-          "dynamic rope scaling: beyond {} positions the whole sequence is run again whenever it"
-              + " grows; a shorter context, or a model with llama3 or yarn scaling, avoids that",
-          model.config().maxPositionEmbeddings());
+      model.warnOfDynamicRope();
       ownRope = model.newRopeTable();
     }
     model.updateRope(ownRope, length);
@@ -222,6 +223,7 @@ final class InferenceSession implements Session {
           System.arraycopy(row, 0, logits, 0, row.length);
         }
         consumer.accept(position + i, row);
+        requireNotStopped(NEVER);
       }
     }
   }
@@ -252,7 +254,7 @@ final class InferenceSession implements Session {
   @Override
   public Generation generate(CharSequence prompt, GenerationOptions generationOptions) {
     Tokenizer tokenizer = model.tokenizer();
-    int[] ids = tokenizer.encode(prompt);
+    int[] ids = tokenizer.encode(Objects.requireNonNull(prompt, "prompt"));
     if (position() == 0 && tokenizer.addsBos() && tokenizer.bos().isPresent()) {
       int[] withBos = new int[ids.length + 1];
       withBos[0] = tokenizer.bos().getAsInt();
@@ -264,6 +266,8 @@ final class InferenceSession implements Session {
 
   @Override
   public Generation generate(int[] prompt, GenerationOptions generationOptions) {
+    Objects.requireNonNull(prompt, "prompt");
+    Objects.requireNonNull(generationOptions, "options");
     begin();
     try {
       check(prompt);
@@ -361,6 +365,12 @@ final class InferenceSession implements Session {
     if (closed) {
       end();
       throw new InvalidInputException("the session is closed");
+    }
+    if (running.getHoldCount() > 1) {
+      end();
+      throw new InvalidInputException(
+          "the session is in use by the very call whose LogitsConsumer runs; a consumer may only"
+              + " close it");
     }
   }
 

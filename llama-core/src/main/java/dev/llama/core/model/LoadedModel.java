@@ -24,9 +24,14 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.WeakHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** A model whose weights are on its backend. */
 final class LoadedModel implements Model {
+  private static final Logger LOG = LoggerFactory.getLogger(LoadedModel.class);
+
   /** What a model consists of, besides the weights. */
   record Parts(
       Path path,
@@ -48,6 +53,7 @@ final class LoadedModel implements Model {
   private final Set<InferenceSession> sessions =
       Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
 
+  private final AtomicBoolean warnedOfDynamicRope = new AtomicBoolean();
   private boolean closed;
 
   /**
@@ -91,6 +97,17 @@ final class LoadedModel implements Model {
 
   RopeTable rope() {
     return rope;
+  }
+
+  /** Says once what dynamic scaling costs. */
+  void warnOfDynamicRope() {
+    if (warnedOfDynamicRope.compareAndSet(false, true)) {
+      LOG.warn(
+          "{}: dynamic rope scaling: beyond {} positions the whole sequence is run again whenever"
+              + " it grows; a shorter context, or a model with llama3 or yarn scaling, avoids that",
+          parts.path(),
+          parts.config().maxPositionEmbeddings());
+    }
   }
 
   Backend computeBackend() {
@@ -138,19 +155,33 @@ final class LoadedModel implements Model {
 
   @Override
   public Session newSession(SessionOptions options) {
+    requireOpen();
     int longest = parts.config().longestContext();
     if (options.contextSize() > longest) {
       throw new InvalidInputException(
           "contextSize is " + options.contextSize() + ", the model has at most " + longest);
     }
-    return register(new InferenceSession(this, options));
+    InferenceSession session;
+    try {
+      session = new InferenceSession(this, options);
+    } catch (InvalidInputException e) {
+      requireOpen(); // closed meanwhile: then that is the reason
+      throw e;
+    }
+    return register(session);
+  }
+
+  private synchronized void requireOpen() {
+    if (closed) {
+      throw new InvalidInputException("the model " + parts.path() + " is closed");
+    }
   }
 
   /** Adds a session to those that are closed with the model. */
   synchronized InferenceSession register(InferenceSession session) {
     if (closed) {
       session.close();
-      throw new InvalidInputException("the model " + parts.path() + " is closed");
+      requireOpen();
     }
     sessions.add(session);
     return session;

@@ -32,7 +32,7 @@ final class RandomWeights implements Weights.Source {
     Tensor tensor = backend.allocate(DType.F32, shape);
     try {
       if (shape.length == 2) {
-        fillNormal(tensor, shape, mix(seed ^ mix(weight.name().hashCode())));
+        fillNormal(tensor, shape, SplitMix64.mix(seed ^ SplitMix64.mix(weight.name().hashCode())));
       } else if (weight.name().endsWith(".weight")) {
         fillOnes(tensor, (int) shape[0]);
       }
@@ -84,13 +84,6 @@ final class RandomWeights implements Weights.Source {
 
   /** Uniform in (0, 1]. */
   private static double uniform(long key, long index) {
-    return ((mix(key + index * 0x9E3779B97F4A7C15L) >>> 11) + 1) * 0x1p-53;
-  }
-
-  /** The finaliser of SplitMix64 (Steele et al. 2014, figure 14). */
-  private static long mix(long z) {
-    z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
-    z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
-    return z ^ (z >>> 31);
+    return ((SplitMix64.mix(key + index * 0x9E3779B97F4A7C15L) >>> 11) + 1) * 0x1p-53;
   }
 }

@@ -28,7 +28,7 @@ final class Sampler {
   Sampler(GenerationOptions options, int vocabSize) {
     this.options = options;
     seed = options.seed().orElseGet(() -> new Random().nextLong());
-    random = new Random(seed);
+    random = new Random(SplitMix64.mix(seed)); // seeds that are neighbours begin far apart
     scores = new float[vocabSize];
     candidates = new Candidates(vocabSize);
     for (int id : options.logitBias().keySet()) {

@@ -99,8 +99,10 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
       return token;
     } catch (CancelledException e) {
       return end(FinishReason.CANCELLED);
-    } catch (InvalidInputException e) {
-      if (session.isClosed()) {
+    } catch (RuntimeException | Error e) {
+      // Whatever it was, the state between session, sampler and text is no longer to be relied on.
+      finish = FinishReason.CANCELLED;
+      if (e instanceof InvalidInputException && session.isClosed()) {
         return end(FinishReason.CANCELLED);
       }
       throw e;
@@ -116,7 +118,6 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
     session.append(prompt, null, this::stopRequested);
     session.currentLogits(this::stopRequested);
     prefillNanos = System.nanoTime() - start;
-    started = true;
     if (tokenizer.isPresent()) {
       Tokenizer.Decoder decoder = tokenizer.get().newDecoder();
       int size = tokenizer.get().vocabularySize();
@@ -127,6 +128,7 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
       }
       stream = new TextStream(decoder, options.stopStrings());
     }
+    started = true;
   }
 
   private GeneratedToken choose(float[] logits) {
@@ -138,8 +140,6 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
       logProbability = (float) (logits[id] - logSumExp);
       alternatives = sampler.likeliest(logits, options.logProbabilities(), logSumExp);
     }
-    session.push(id);
-    generated++;
     boolean stop =
         options.stopIds().contains(id)
             || (!options.ignoreModelStops() && modelStopIds.contains(id));
@@ -148,6 +148,8 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
       piece = stream.append(id);
       stop = stream.stop().isPresent();
     }
+    session.push(id);
+    generated++;
     if (stop) {
       finish = FinishReason.STOP;
     } else if (generated == options.maxNewTokens() || session.position() == session.contextSize()) {
@@ -169,7 +171,15 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
 
   @Override
   public String text() {
+    endIfCancelled();
     return text.toString();
+  }
+
+  /** Nobody need ask for another token to learn that there will be none. */
+  private void endIfCancelled() {
+    if (finish == null && next == null && stopRequested()) {
+      end(FinishReason.CANCELLED);
+    }
   }
 
   @Override
@@ -179,6 +189,7 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
 
   @Override
   public Optional<FinishReason> finishReason() {
+    endIfCancelled();
     return Optional.ofNullable(finish);
   }
 
