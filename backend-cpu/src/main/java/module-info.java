@@ -1,6 +1,7 @@
 /** Runs models on the CPU. */
 module dev.llama.cpu {
   requires dev.llama.api;
+  requires com.sun.jna;
   requires static java.management;
   requires org.bytedeco.javacpp;
   requires org.bytedeco.openblas;

@@ -5,13 +5,16 @@ import dev.llama.spi.Availability;
 import dev.llama.spi.Backend;
 import dev.llama.spi.BackendOptions;
 import dev.llama.spi.BackendProvider;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /**
- * Runs on any CPU. Variants: {@code openblas}, large products by OpenBLAS; {@code reference}, plain
- * Java alone.
+ * Runs on any CPU. Variants: {@code native}, own kernels in C, and OpenBLAS for large products if
+ * it is there; {@code openblas}, OpenBLAS and plain Java; {@code reference}, plain Java alone.
  */
 public final class CpuBackendProvider implements BackendProvider {
+  private static final String NATIVE = "native";
   private static final String OPENBLAS = "openblas";
   private static final String REFERENCE = "reference";
 
@@ -23,18 +26,31 @@ public final class CpuBackendProvider implements BackendProvider {
     return "cpu";
   }
 
-  /** Loads OpenBLAS, once in the life of the process: nothing less tells whether that works. */
+  /**
+   * Loads the libraries, once in the life of the process: nothing less tells whether that works.
+   */
   @Override
   public Availability probe() {
+    List<String> losses = new ArrayList<>();
+    List<String> parts = new ArrayList<>();
+    int score = 10;
     try {
-      return Availability.usable(50, OpenBlasLoader.load().version() + " and plain Java");
+      parts.add(OpenBlasLoader.load().version());
+      score = 50;
     } catch (BackendException e) {
-      return new Availability(10, "plain Java", Optional.of(loss(e)));
+      losses.add("prefill is several times slower without OpenBLAS: " + e.getMessage());
     }
-  }
-
-  private static String loss(BackendException e) {
-    return "prefill is several times slower without OpenBLAS: " + e.getMessage();
+    try {
+      parts.add(0, NativeLoader.load().description());
+      score = 100;
+    } catch (BackendException e) {
+      parts.add("plain Java");
+      losses.add("generation is several times slower without native kernels: " + e.getMessage());
+    }
+    return new Availability(
+        score,
+        String.join(" and ", parts),
+        losses.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", losses)));
   }
 
   @Override
@@ -43,6 +59,8 @@ public final class CpuBackendProvider implements BackendProvider {
       return openBest(options.threads());
     }
     switch (options.variant().get()) {
+      case NATIVE:
+        return openNative(NativeLoader.load(), options.threads());
       case OPENBLAS:
         return openBlas(OpenBlasLoader.load(), options.threads());
       case REFERENCE:
@@ -52,21 +70,47 @@ public final class CpuBackendProvider implements BackendProvider {
             "cpu has no variant \""
                 + options.variant().get()
                 + "\"; it has: "
+                + NATIVE
+                + ", "
                 + OPENBLAS
                 + ", "
                 + REFERENCE);
     }
   }
 
+  /** What is lost is in what probe() says; whoever chose this backend has seen it. */
   private static Backend openBest(int threads) {
-    OpenBlas blas;
+    NativeLibrary library;
     try {
-      blas = OpenBlasLoader.load();
+      library = NativeLoader.load();
     } catch (BackendException e) {
-      // The loss is in what probe() says; whoever chose this backend has seen it.
-      return openReference(threads);
+      OpenBlas blas = openBlasOrNull();
+      return blas == null ? openReference(threads) : openBlas(blas, threads);
     }
-    return openBlas(blas, threads);
+    return openNative(library, threads);
+  }
+
+  private static OpenBlas openBlasOrNull() {
+    try {
+      return OpenBlasLoader.load();
+    } catch (BackendException e) {
+      return null;
+    }
+  }
+
+  private static Backend openNative(NativeLibrary library, int threads) {
+    OpenBlas blas = openBlasOrNull();
+    WorkerPool pool = new WorkerPool(threads);
+    Attention attention = new NativeAttention(pool, new JavaAttention(pool));
+    MatrixProduct large = null;
+    String description = "cpu:native — " + library.description();
+    if (blas != null) {
+      attention = new BlasAttention(pool, blas, attention);
+      large = new BlasMatrixProduct(pool, blas, new JavaMatrixProduct(pool));
+      description += ", " + blas.version() + " for large products";
+    }
+    CpuOps ops = new CpuOps(pool, new NativeMatrixProduct(pool, large), attention);
+    return new CpuBackend(description + "; " + count(pool), pool, ops);
   }
 
   private static Backend openBlas(OpenBlas blas, int threads) {

@@ -56,32 +56,39 @@ class CpuBackendProviderTest {
   void unknownVariantsAndThreadsAreRefused() {
     CpuBackendProvider provider = new CpuBackendProvider();
     BackendException e = assertThrows(BackendException.class, () -> provider.open(variant("mkl")));
-    assertEquals("cpu has no variant \"mkl\"; it has: openblas, reference", e.getMessage());
+    assertEquals("cpu has no variant \"mkl\"; it has: native, openblas, reference", e.getMessage());
     assertThrows(
         InvalidInputException.class,
         () -> provider.open(new BackendOptions(Optional.of("reference"), -1)));
   }
 
   @Test
-  void withOpenBlasTheScoreIsHigherAndNothingIsLost() {
+  void withAllLibrariesTheScoreIsHighestAndNothingIsLost() {
     Availability availability = new CpuBackendProvider().probe();
-    assertEquals(50, availability.score(), availability.toString());
-    assertTrue(availability.reason().startsWith("OpenBLAS "), availability.reason());
+    assertEquals(100, availability.score(), availability.toString());
+    assertTrue(availability.reason().contains("kernels and OpenBLAS "), availability.reason());
     assertTrue(availability.loss().isEmpty());
   }
 
   @Test
-  void withoutItsNativeLibrariesPlainJavaRunsAndSaysTheCure() throws Exception {
-    checkPlainJava("-x86_64.jar", "-arm64.jar");
+  void withoutOpenBlasTheNativeKernelsRunAndTheCureIsSaid() throws Exception {
+    check("score=100", "org.bytedeco:openblas", "cpu:native", "-x86_64.jar", "-arm64.jar");
+    check("score=100", "org.bytedeco:openblas", "cpu:native", "bytedeco");
   }
 
   @Test
-  void withoutItsJarsPlainJavaRunsAndSaysTheCure() throws Exception {
-    checkPlainJava("bytedeco");
+  void withoutJnaOpenBlasRunsAndTheCureIsSaid() throws Exception {
+    check("score=50", "net.java.dev.jna:jna", "cpu:openblas", "jna");
+  }
+
+  @Test
+  void withoutAnyLibraryPlainJavaRunsAndTheCureIsSaid() throws Exception {
+    check("score=10", "net.java.dev.jna:jna", "cpu:reference", "bytedeco", "jna");
   }
 
   /** Opens the provider in a class loader that lacks some of the class path. */
-  private static void checkPlainJava(String... missing) throws Exception {
+  private static void check(String score, String cure, String runs, String... missing)
+      throws Exception {
     try (URLClassLoader loader = without(missing)) {
       Thread thread = Thread.currentThread();
       ClassLoader before = thread.getContextClassLoader();
@@ -94,8 +101,8 @@ class CpuBackendProviderTest {
                 .newInstance();
         Object availability = provider.getClass().getMethod("probe").invoke(provider);
         String told = availability.toString();
-        assertTrue(told.contains("score=10"), told);
-        assertTrue(told.contains("org.bytedeco:openblas"), told);
+        assertTrue(told.contains(score + ","), told);
+        assertTrue(told.contains(cure), told);
         Class<?> options = loader.loadClass(BackendOptions.class.getName());
         Method open = provider.getClass().getMethod("open", options);
         Object defaults = options.getMethod("defaults").invoke(null);
@@ -103,7 +110,7 @@ class CpuBackendProviderTest {
         String description =
             (String)
                 loader.loadClass(Backend.class.getName()).getMethod("description").invoke(backend);
-        assertTrue(description.startsWith("cpu:reference"), description);
+        assertTrue(description.startsWith(runs), description);
         backend.close();
       } finally {
         thread.setContextClassLoader(before);
@@ -116,7 +123,7 @@ class CpuBackendProviderTest {
     for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
       boolean kept = true;
       for (String part : missing) {
-        kept &= !(entry.contains("bytedeco") && entry.contains(part));
+        kept &= !(entry.matches(".*(bytedeco|jna).*") && entry.contains(part));
       }
       if (kept) {
         urls.add(url(entry));

@@ -33,7 +33,9 @@ class GgufGoldensTest {
   @ParameterizedTest
   @CsvSource({
     "stories260K-F32.gguf, cpu:reference",
+    "stories260K-F32.gguf, cpu:native",
     "stories260K-F16.gguf, cpu:openblas",
+    "stories260K-F16.gguf, cpu:native",
     "stories260K-Q8_0.gguf, cpu:reference",
     "stories260K-Q8_0.gguf, cpu:openblas",
     "stories260K-Q4_0.gguf, cpu:reference"

@@ -33,6 +33,7 @@ class ModelGoldensTest {
     for (JsonElement model : index.getAsJsonArray("models")) {
       arguments.add(Arguments.of(model.getAsString(), "cpu:reference"));
       arguments.add(Arguments.of(model.getAsString(), "cpu:openblas"));
+      arguments.add(Arguments.of(model.getAsString(), "cpu:native"));
     }
     return arguments;
   }

@@ -20,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class StoriesTest {
 
   @ParameterizedTest
-  @ValueSource(strings = {"cpu:reference", "cpu:openblas"})
+  @ValueSource(strings = {"cpu:reference", "cpu:openblas", "cpu:native"})
   void storiesTokenForToken(String backend) {
     JsonObject expected = Fixtures.json(Fixtures.path("stories260K/expected.json"));
     int positions = expected.get("total_positions").getAsInt();

@@ -1,0 +1,318 @@
+/*
+ * Checks the kernels of one instruction set against scalar code in double precision. For platforms
+ * where no Java runs in the build: see test.sh. What the Java tests check on x86-64 besides is all
+ * sizes and all operations.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONCATENATED(a, b) llama_##a##_##b
+#define NAMED(a, b) CONCATENATED(a, b)
+#define KERNEL(name) NAMED(name, LEVEL)
+
+typedef void plain_kernel(float *, int64_t, const float *, int64_t, int64_t, const uint8_t *,
+                          int64_t, int64_t, int64_t);
+typedef void quantized_kernel(float *, int64_t, const uint8_t *, int64_t, const uint8_t *, int64_t,
+                              int64_t, int64_t);
+typedef void attention_kernel(float *, const float *, int64_t, int64_t, const int64_t *, int64_t,
+                              int64_t, int64_t, int64_t, float);
+
+int64_t llama_cpu_features(void);
+void KERNEL(quantize)(uint8_t *, const float *, int64_t, int64_t, int64_t);
+plain_kernel KERNEL(product_f32), KERNEL(product_f16), KERNEL(product_bf16);
+quantized_kernel KERNEL(product_q8_0), KERNEL(product_q4_0), KERNEL(product_q4_1),
+    KERNEL(product_q5_0), KERNEL(product_q5_1), KERNEL(product_q2_k), KERNEL(product_q3_k),
+    KERNEL(product_q4_k), KERNEL(product_q5_k), KERNEL(product_q6_k);
+attention_kernel KERNEL(attention_f32), KERNEL(attention_f16);
+
+static int failures;
+
+static uint32_t random_bits(void) {
+  static uint64_t state = 42;
+  state = state * 6364136223846793005u + 1442695040888963407u;
+  return (uint32_t)(state >> 32);
+}
+
+/* In [-1, 1). */
+static float random_float(void) { return (float)(int32_t)random_bits() * 0x1p-31f; }
+
+static double half(const uint8_t *p) {
+  uint16_t h = (uint16_t)(p[0] | p[1] << 8);
+  int exponent = h >> 10 & 31;
+  double fraction = h & 1023;
+  double value = exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
+  return h & 0x8000 ? -value : value;
+}
+
+/* A random F16 of magnitude 2^-8 to 2^-6 at p. */
+static void random_half(uint8_t *p) {
+  uint16_t h = (uint16_t)((random_bits() & 0x83ff) | (7 + random_bits() % 2) << 10);
+  memcpy(p, &h, 2);
+}
+
+static int bits(const uint8_t *p, int at) { return p[at >> 3] >> (at & 7) & 1; }
+
+static void scale_and_min(const uint8_t *s, int g, int *scale, int *min) {
+  *scale = g < 4 ? s[g] & 63 : (s[g + 4] & 15) | s[g - 4] >> 6 << 4;
+  *min = g < 4 ? s[g + 4] & 63 : s[g + 4] >> 4 | s[g] >> 6 << 4;
+}
+
+/* Element i of a block of each format, after the description of the formats in ggml. */
+static double q8_0(const uint8_t *b, int i) { return half(b) * (int8_t)b[2 + i]; }
+static int nibble(const uint8_t *b, int i) { return i < 16 ? b[i] & 15 : b[i - 16] >> 4; }
+static double q4_0(const uint8_t *b, int i) { return half(b) * (nibble(b + 2, i) - 8); }
+static double q4_1(const uint8_t *b, int i) { return half(b) * nibble(b + 4, i) + half(b + 2); }
+static double q5_0(const uint8_t *b, int i) {
+  return half(b) * ((nibble(b + 6, i) | bits(b + 2, i) << 4) - 16);
+}
+static double q5_1(const uint8_t *b, int i) {
+  return half(b) * (nibble(b + 8, i) | bits(b + 4, i) << 4) + half(b + 2);
+}
+static double q2_k(const uint8_t *b, int i) {
+  int q = b[16 + i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
+  return half(b + 80) * (b[i / 16] & 15) * q - half(b + 82) * (b[i / 16] >> 4);
+}
+static double q3_k(const uint8_t *b, int i) {
+  int j = i / 16;
+  int scale = (j < 8 ? b[96 + j] & 15 : b[88 + j] >> 4) | (b[104 + j % 4] >> j / 4 * 2 & 3) << 4;
+  int q = b[32 + i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
+  return half(b + 108) * (scale - 32) * ((q | (b[i % 32] >> i / 32 & 1) << 2) - 4);
+}
+static double k45(const uint8_t *b, int i, int q) {
+  int scale, min;
+  scale_and_min(b + 4, i / 32, &scale, &min);
+  return half(b) * scale * q - half(b + 2) * min;
+}
+static double q4_k(const uint8_t *b, int i) {
+  return k45(b, i, b[16 + i / 64 * 32 + i % 32] >> i % 64 / 32 * 4 & 15);
+}
+static double q5_k(const uint8_t *b, int i) {
+  int low = b[48 + i / 64 * 32 + i % 32] >> i % 64 / 32 * 4 & 15;
+  return k45(b, i, low | (b[16 + i % 32] >> i / 32 & 1) << 4);
+}
+static double q6_k(const uint8_t *b, int i) {
+  int low = b[i / 128 * 64 + i % 64] >> i % 128 / 64 * 4 & 15;
+  int high = b[128 + i / 128 * 32 + i % 32] >> i % 128 / 32 * 2 & 3;
+  return half(b + 208) * (int8_t)b[192 + i / 16] * ((low | high << 4) - 32);
+}
+
+static double f32(const uint8_t *p, int i) {
+  float value;
+  memcpy(&value, p + 4 * i, 4);
+  return value;
+}
+static double f16(const uint8_t *p, int i) { return half(p + 2 * i); }
+static double bf16(const uint8_t *p, int i) {
+  uint32_t word = (uint32_t)(p[2 * i] | p[2 * i + 1] << 8) << 16;
+  float value;
+  memcpy(&value, &word, 4);
+  return value;
+}
+
+struct format {
+  const char *name;
+  plain_kernel *plain;
+  quantized_kernel *quantized;
+  double (*element)(const uint8_t *block, int i);
+  int elements, bytes;
+  int halves[2]; /* where F16 numbers are, or -1 */
+};
+
+static const struct format formats[] = {
+    {"f32", KERNEL(product_f32), 0, f32, 1, 4, {-1, -1}},
+    {"f16", KERNEL(product_f16), 0, f16, 1, 2, {0, -1}},
+    {"bf16", KERNEL(product_bf16), 0, bf16, 1, 2, {-1, -1}},
+    {"q8_0", 0, KERNEL(product_q8_0), q8_0, 32, 34, {0, -1}},
+    {"q4_0", 0, KERNEL(product_q4_0), q4_0, 32, 18, {0, -1}},
+    {"q4_1", 0, KERNEL(product_q4_1), q4_1, 32, 20, {0, 2}},
+    {"q5_0", 0, KERNEL(product_q5_0), q5_0, 32, 22, {0, -1}},
+    {"q5_1", 0, KERNEL(product_q5_1), q5_1, 32, 24, {0, 2}},
+    {"q2_k", 0, KERNEL(product_q2_k), q2_k, 256, 84, {80, 82}},
+    {"q3_k", 0, KERNEL(product_q3_k), q3_k, 256, 110, {108, -1}},
+    {"q4_k", 0, KERNEL(product_q4_k), q4_k, 256, 144, {0, 2}},
+    {"q5_k", 0, KERNEL(product_q5_k), q5_k, 256, 176, {0, 2}},
+    {"q6_k", 0, KERNEL(product_q6_k), q6_k, 256, 210, {208, -1}},
+};
+
+static void fill(const struct format *f, uint8_t *block) {
+  float plain = random_float();
+  for (int i = 0; i < f->bytes; i++) {
+    block[i] = (uint8_t)random_bits();
+  }
+  if (f->elements == 1) {
+    memcpy(block, (uint8_t *)&plain + (f->bytes == 2 ? 2 : 0), (size_t)f->bytes);
+  }
+  for (int i = 0; i < 2; i++) {
+    if (f->halves[i] >= 0) {
+      random_half(block + f->halves[i]);
+    }
+  }
+}
+
+static void check(const char *what, int r, int o, double found, double expected, double bound) {
+  if (!(fabs(found - expected) <= bound)) {
+    if (failures++ < 20) {
+      printf("%s [%d, %d]: %.9g, expected %.9g within %.3g\n", what, r, o, found, expected, bound);
+    }
+  }
+}
+
+static void product(const struct format *f, int rows, int inputs, int outputs, int add) {
+  int row_bytes = inputs / f->elements * f->bytes;
+  /* Not aligned, as in files; exactly as long as needed, for address checkers. */
+  uint8_t *w = (uint8_t *)malloc((size_t)(outputs * row_bytes + 1)) + 1;
+  float *x = malloc(sizeof(float) * (size_t)(rows * inputs));
+  float *out = malloc(sizeof(float) * (size_t)(rows * outputs));
+  int chunks = (inputs + 255) / 256;
+  uint8_t *rounded = malloc((size_t)(rows * chunks * 320));
+  for (int i = 0; i < outputs * row_bytes; i += f->bytes) {
+    fill(f, w + i);
+  }
+  for (int i = 0; i < rows * inputs; i++) {
+    x[i] = random_float();
+  }
+  for (int i = 0; i < rows * outputs; i++) {
+    out[i] = 3;
+  }
+  if (f->plain) {
+    f->plain(out, outputs, x, inputs, rows, w, inputs, outputs, add);
+  } else {
+    KERNEL(quantize)(rounded, x, inputs, rows, inputs);
+    f->quantized(out, outputs, rounded, rows, w, inputs, outputs, add);
+  }
+  char what[64];
+  snprintf(what, sizeof what, "%s %d x %d x %d", f->name, rows, inputs, outputs);
+  for (int r = 0; r < rows; r++) {
+    for (int o = 0; o < outputs; o++) {
+      double sum = add ? 3 : 0, magnitude = 3, squares = 0;
+      for (int i = 0; i < inputs; i++) {
+        const uint8_t *block = w + o * row_bytes + i / f->elements * f->bytes;
+        double a = x[r * inputs + i], b = f->element(block, i % f->elements);
+        sum += a * b;
+        magnitude += fabs(a * b);
+        squares += b * b;
+      }
+      double rounding = f->plain ? 0 : 4 * sqrt(squares) / 254;
+      check(what, r, o, out[r * outputs + o], sum, 1e-6 * magnitude + rounding);
+    }
+  }
+  free(w - 1);
+  free(x);
+  free(out);
+  free(rounded);
+}
+
+/* One group with a single 127 or -127: whatever the scale, the products are exact. */
+static void columns(const struct format *f) {
+  uint8_t w[256 * 4];
+  for (int i = 0; i < 256 / f->elements; i++) {
+    fill(f, w + i * f->bytes);
+  }
+  for (int i = 0; i < 256; i++) {
+    float x[256] = {0};
+    uint8_t rounded[320];
+    float out;
+    x[i] = i % 2 ? -127 : 127;
+    if (f->plain) {
+      f->plain(&out, 1, x, 256, 1, w, 256, 1, 0);
+    } else {
+      KERNEL(quantize)(rounded, x, 256, 1, 256);
+      f->quantized(&out, 1, rounded, 1, w, 256, 1, 0);
+    }
+    double expected = x[i] * f->element(w + i / f->elements * f->bytes, i % f->elements);
+    check(f->name, 0, i, out, expected, 1e-3 + 1e-5 * fabs(expected));
+  }
+}
+
+static void attention(int half_floats, int heads, int size, int skip, int count) {
+  enum { PAGE = 64 };
+  int pages = (skip + count + PAGE - 1) / PAGE;
+  int bytes = half_floats ? 2 : 4;
+  attention_kernel *kernel = half_floats ? KERNEL(attention_f16) : KERNEL(attention_f32);
+  const struct format *f = &formats[half_floats ? 1 : 0];
+  /* Two key heads, the second is used; keys, then values. */
+  size_t plane = (size_t)(2 * PAGE * size * bytes);
+  uint8_t *cache = malloc(plane * 2 * (size_t)pages);
+  int64_t *blocks = malloc(sizeof(int64_t) * 3 * (size_t)pages);
+  float *q = malloc(sizeof(float) * (size_t)(heads * size));
+  float *out = malloc(sizeof(float) * (size_t)(heads * size));
+  double *weights = malloc(sizeof(double) * (size_t)count);
+  for (size_t i = 0; i < plane * 2 * (size_t)pages; i += (size_t)bytes) {
+    fill(f, cache + i);
+  }
+  for (int p = 0; p < pages; p++) {
+    blocks[3 * p] = (int64_t)(intptr_t)(cache + plane * 2 * (size_t)p);
+    blocks[3 * p + 1] = blocks[3 * p] + (int64_t)plane;
+    blocks[3 * p + 2] = PAGE;
+  }
+  for (int i = 0; i < heads * size; i++) {
+    q[i] = 8 * random_float();
+  }
+  kernel(out, q, heads, size, blocks, skip, count, PAGE * size, size, 0.5f);
+  char what[64];
+  snprintf(what, sizeof what, "attention %s, size %d, %d of %d", f->name, size, count, skip);
+  for (int h = 0; h < heads; h++) {
+    double most = -INFINITY, total = 0;
+    for (int p = 0; p < count; p++) {
+      int at = skip + p;
+      const uint8_t *page = cache + plane * 2 * (size_t)(at / PAGE);
+      double score = 0;
+      for (int d = 0; d < size; d++) {
+        score += q[h * size + d] * f->element(page, (PAGE + at % PAGE) * size + d);
+      }
+      weights[p] = 0.5 * score;
+      most = fmax(most, weights[p]);
+    }
+    for (int p = 0; p < count; p++) {
+      weights[p] = exp(weights[p] - most);
+      total += weights[p];
+    }
+    for (int d = 0; d < size; d++) {
+      double sum = 0;
+      for (int p = 0; p < count; p++) {
+        int at = skip + p;
+        const uint8_t *page = cache + plane * (2 * (size_t)(at / PAGE) + 1);
+        sum += weights[p] / total * f->element(page, (PAGE + at % PAGE) * size + d);
+      }
+      check(what, h, d, out[h * size + d], sum, 2e-5);
+    }
+  }
+  free(cache);
+  free(blocks);
+  free(q);
+  free(out);
+  free(weights);
+}
+
+#define TEXT(x) #x
+#define TEXT_OF(x) TEXT(x)
+
+int main(void) {
+  int rows[] = {1, 2, 3, 4, 5, 7, 9};
+  for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
+    columns(&formats[f]);
+    product(&formats[f], 9, formats[f].elements == 1 ? 2101 : 2304, 70, 1); /* several blocks */
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+      int block = formats[f].elements;
+      for (int blocks = 1; blocks < 20; blocks += 3) {
+        int inputs = block == 1 ? blocks * blocks : block == 32 ? blocks * 32 : (blocks / 3 + 1) * 256;
+        product(&formats[f], rows[r], inputs, 13, blocks & 1);
+      }
+    }
+  }
+  for (int half_floats = 0; half_floats < 2; half_floats++) {
+    int sizes[] = {2, 6, 16, 20, 64};
+    for (int s = 0; s < 5; s++) {
+      for (int heads = 1; heads < 8; heads++) {
+        attention(half_floats, heads, sizes[s], 0, 1);
+        attention(half_floats, heads, sizes[s], 3, 61);
+        attention(half_floats, heads, sizes[s], 70, 200);
+      }
+    }
+  }
+  printf("%s: features %d, %d failures\n", TEXT_OF(LEVEL), (int)llama_cpu_features(), failures);
+  return failures > 0;
+}

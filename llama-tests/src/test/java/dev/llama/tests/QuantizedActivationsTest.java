@@ -1,0 +1,89 @@
+package dev.llama.tests;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import dev.llama.Model;
+import dev.llama.ModelOptions;
+import dev.llama.Session;
+import dev.llama.SessionOptions;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/**
+ * The native kernels round activations where weights are quantised. What that moves the
+ * log-probabilities by, against the plain Java tier, is no more than in llama.cpp (see the
+ * fixtures' README), at every position, in one go and token by token.
+ */
+class QuantizedActivationsTest {
+
+  @ParameterizedTest
+  @CsvSource({
+    "stories260K/gguf/stories260K-Q8_0.gguf, 0.34, 0.065",
+    "stories260K/gguf/stories260K-Q4_0.gguf, 0.34, 0.065",
+    "gguf/rows256-Q4_K_M.gguf, 0.16, 0.024",
+    "gguf/rows256-Q6_K.gguf, 0.16, 0.024"
+  })
+  void logProbabilitiesStayClose(String file, double largest, double mean) {
+    // The bounds are those of so many positions; more of them have larger outliers.
+    int[] ids = Arrays.copyOf(ids(file), 63);
+    List<float[]> expected = logProbabilities(file, ids, "cpu:reference", 512);
+    for (int chunk : new int[] {1, 5, 512}) {
+      List<float[]> found = logProbabilities(file, ids, "cpu:native", chunk);
+      double worst = 0;
+      double total = 0;
+      for (int i = 0; i < ids.length; i++) {
+        for (int id = 0; id < expected.get(i).length; id++) {
+          double difference = Math.abs(found.get(i)[id] - expected.get(i)[id]);
+          worst = Math.max(worst, difference);
+          total += difference / expected.get(i).length / ids.length;
+        }
+      }
+      String what = file + " in chunks of " + chunk + ": largest " + worst + ", mean " + total;
+      assertTrue(worst <= largest && total <= mean, what);
+    }
+  }
+
+  private static int[] ids(String file) {
+    if (file.startsWith("stories260K")) {
+      JsonObject stories = Fixtures.json(Fixtures.path("stories260K/expected.json"));
+      JsonObject story = stories.getAsJsonArray("prompts").get(0).getAsJsonObject();
+      int[] prompt = Fixtures.ints(story.getAsJsonArray("prompt_ids"));
+      int[] rest = Fixtures.ints(story.getAsJsonArray("continuation_ids"));
+      int[] ids = Arrays.copyOf(prompt, prompt.length + rest.length);
+      System.arraycopy(rest, 0, ids, prompt.length, rest.length);
+      return ids;
+    }
+    String name = file.substring(file.indexOf('/') + 1);
+    JsonObject all = Fixtures.json(Fixtures.path("gguf/expected.json"));
+    JsonObject expected = all.getAsJsonObject("files").getAsJsonObject(name);
+    int last = expected.getAsJsonArray("sequences").size() - 1;
+    JsonObject sequence = expected.getAsJsonArray("sequences").get(last).getAsJsonObject();
+    return Fixtures.ints(sequence.getAsJsonArray("ids"));
+  }
+
+  private static List<float[]> logProbabilities(
+      String file, int[] ids, String backend, int prefillChunk) {
+    List<float[]> all = new ArrayList<>();
+    try (Model model = Model.load(Fixtures.path(file), ModelOptions.defaults().backend(backend));
+        Session session = model.newSession(SessionOptions.defaults().prefillChunk(prefillChunk))) {
+      session.append(ids, (position, logits) -> all.add(logSoftmax(logits)));
+    }
+    return all;
+  }
+
+  private static float[] logSoftmax(float[] logits) {
+    double total = 0;
+    for (float logit : logits) {
+      total += Math.exp(logit);
+    }
+    float[] result = new float[logits.length];
+    for (int i = 0; i < result.length; i++) {
+      result[i] = (float) (logits[i] - Math.log(total));
+    }
+    return result;
+  }
+}
