@@ -155,7 +155,7 @@ class MemoryTest {
     assertEquals(10, taken.size());
     assertTrue(e.getMessage().contains("no memory for a test: needed 100000 bytes"));
     assertTrue(e.getMessage().contains("limit for memory outside the heap is 2097152"));
-    assertTrue(e.getMessage().contains("in use here 1000000"), e.getMessage());
+    assertTrue(e.getMessage().contains("not given back 1000000"), e.getMessage());
     assertTrue(e.getMessage().contains("-XX:MaxDirectMemorySize"), e.getMessage());
     assertEquals(2, refused.get(), "tried again once");
 
