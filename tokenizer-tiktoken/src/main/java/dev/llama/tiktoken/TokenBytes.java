@@ -2,7 +2,9 @@ package dev.llama.tiktoken;
 
 import dev.llama.InvalidInputException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /** The bytes of every token, by id. Immutable. */
 final class TokenBytes {
@@ -100,17 +102,20 @@ final class TokenBytes {
     if (i == ids.length) {
       return Utf8.decode(part.bytes, part.length);
     }
-    StringBuilder text = new StringBuilder((int) Math.min(9L * ids.length / 2, MAX_LENGTH));
+    List<String> parts = new ArrayList<>();
+    long length = 0;
     while (i < ids.length) {
       check(ids[i]);
-      part.moveTo(text, Utf8.completeLength(part.bytes, part.length));
+      length += part.moveTo(parts, Utf8.completeLength(part.bytes, part.length));
+      checkLength(length);
       if (length(ids[i]) > part.bytes.length - Utf8.PADDING - part.length) {
         part.grow(length(ids[i]) + Utf8.PADDING);
       }
       i = join(ids, i, part);
     }
-    part.moveTo(text, part.length);
-    return text.toString();
+    checkLength(length + part.moveTo(parts, part.length));
+    // Unlike a StringBuilder, this knows the size of the whole before it copies anything.
+    return String.join("", parts);
   }
 
   /**
@@ -151,11 +156,12 @@ final class TokenBytes {
       bytes = new byte[capacity];
     }
 
-    private void moveTo(StringBuilder text, int count) {
-      checkLength((long) text.length() + count);
-      text.append(Utf8.decode(bytes, count));
+    private int moveTo(List<String> parts, int count) {
+      String text = Utf8.decode(bytes, count);
+      parts.add(text);
       length -= count;
       System.arraycopy(bytes, count, bytes, 0, length);
+      return text.length();
     }
 
     private void grow(int more) {
