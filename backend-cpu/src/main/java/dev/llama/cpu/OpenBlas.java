@@ -18,8 +18,23 @@ final class OpenBlas {
   /** Loads the library, or fails in any of the ways in which that can fail; see OpenBlasLoader. */
   static OpenBlas load() {
     Loader.load(openblas_nolapack.class);
+    requireWithinLimit();
     openblas_nolapack.blas_set_num_threads(1);
     return new OpenBlas();
+  }
+
+  /**
+   * JavaCPP refuses to make pointers while the process has taken more than a multiple of -Xmx
+   * outside the heap. Such a refusal was seen to leave the memory of the process damaged (aborts in
+   * malloc soon after), so it must not come to that.
+   */
+  private static void requireWithinLimit() {
+    long limit = Pointer.maxPhysicalBytes();
+    long taken = Pointer.physicalBytes();
+    if (limit > 0 && taken > limit - (limit >> 3)) {
+      throw new OutOfMemoryError(
+          "the process has taken " + taken + " bytes, JavaCPP's limit is " + limit);
+    }
   }
 
   /** Returns name and version. */
