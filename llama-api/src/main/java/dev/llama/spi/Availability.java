@@ -1,5 +1,6 @@
 package dev.llama.spi;
 
+import java.util.Objects;
 import java.util.Optional;
 
 /**
@@ -11,6 +12,20 @@ import java.util.Optional;
  * @param loss if something faster would be possible: what is lost, and how to get it
  */
 public record Availability(int score, String reason, Optional<String> loss) {
+  /**
+   * Asks a provider. One that breaks its promise not to throw is unusable, and hides no other.
+   *
+   * @param provider any
+   * @return what it says of itself, or why it could not
+   */
+  public static Availability of(BackendProvider provider) {
+    try {
+      return Objects.requireNonNull(provider.probe(), "availability");
+    } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
+      return unusable("its probe failed: " + e);
+    }
+  }
+
   /**
    * Cannot be used.
    *

@@ -43,7 +43,7 @@ final class BackendsCommand implements Callable<Integer> {
     List<Found> found = new ArrayList<>();
     for (BackendProvider provider :
         Providers.find(BackendProvider.class, e -> broken.add(String.valueOf(e.getMessage())))) {
-      found.add(new Found(provider.name(), probe(provider)));
+      found.add(new Found(provider.name(), Availability.of(provider)));
     }
     found.sort(Comparator.comparingInt((Found f) -> f.availability().score()).reversed());
     Optional<String> demanded =
@@ -58,15 +58,6 @@ final class BackendsCommand implements Callable<Integer> {
       text(found, broken, chosen);
     }
     return 0;
-  }
-
-  /** A provider that breaks its promise not to throw hides none of the others. */
-  private static Availability probe(BackendProvider provider) {
-    try {
-      return provider.probe();
-    } catch (RuntimeException | LinkageError e) {
-      return Availability.unusable("its probe failed: " + e);
-    }
   }
 
   private void text(List<Found> found, List<String> broken, Optional<String> chosen) {

@@ -50,14 +50,15 @@ final class BackendChooser {
         : openBest(options.threads(), probed, candidates);
   }
 
-  /** Asks a provider what it can do. One that breaks its promise not to throw is unusable. */
   private static Probed probe(BackendProvider provider) {
-    String name = provider.getClass().getName();
     try {
-      name = Objects.requireNonNull(provider.name(), "name");
-      return new Probed(provider, name, Objects.requireNonNull(provider.probe(), "availability"));
-    } catch (RuntimeException | LinkageError | OutOfMemoryError e) {
-      return new Probed(provider, name, Availability.unusable("its probe failed: " + e));
+      String name = Objects.requireNonNull(provider.name(), "name");
+      return new Probed(provider, name, Availability.of(provider));
+    } catch (RuntimeException | LinkageError e) {
+      return new Probed(
+          provider,
+          provider.getClass().getName(),
+          Availability.unusable("it cannot say its name: " + e));
     }
   }
 
