@@ -44,6 +44,7 @@ class ArchitectureTest {
     SPI,
     "dev.llama.core..",
     "dev.llama.cpu..",
+    "dev.llama.cuda..",
     "dev.llama.tiktoken..",
     "dev.llama.sentencepiece.."
   };
@@ -76,6 +77,7 @@ class ArchitectureTest {
     "dev.llama.spi, dev.llama.spi",
     "dev.llama.core.., org.slf4j..|com.google.gson..",
     "dev.llama.cpu.., org.slf4j..|com.sun.jna..|org.bytedeco..",
+    "dev.llama.cuda.., org.slf4j..|com.sun.jna..",
     "dev.llama.tiktoken.., org.slf4j..",
     "dev.llama.sentencepiece.., org.slf4j..",
     "dev.llama.cli.., dev.llama.core.catalogue|dev.llama.core.plan|org.slf4j..|com.google.gson.."

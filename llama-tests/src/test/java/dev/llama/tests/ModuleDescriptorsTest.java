@@ -48,6 +48,7 @@ class ModuleDescriptorsTest {
                     "dev.llama.api",
                     "dev.llama.core",
                     "dev.llama.cpu",
+                    "dev.llama.cuda",
                     "dev.llama.cli",
                     "dev.llama.tiktoken",
                     "dev.llama.sentencepiece")),
