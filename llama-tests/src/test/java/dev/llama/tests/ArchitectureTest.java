@@ -75,7 +75,7 @@ class ArchitectureTest {
     "dev.llama, dev.llama.spi",
     "dev.llama.spi, dev.llama.spi",
     "dev.llama.core.., org.slf4j..|com.google.gson..",
-    "dev.llama.cpu.., org.slf4j..|com.sun.jna..|org.bytedeco..",
+    "dev.llama.cpu.., org.slf4j..|org.bytedeco..",
     "dev.llama.tiktoken.., org.slf4j..",
     "dev.llama.sentencepiece.., org.slf4j..",
     "dev.llama.cli.., dev.llama.core.catalogue|dev.llama.core.plan|org.slf4j..|com.google.gson.."
