@@ -43,6 +43,11 @@ final class CpuGradOps implements GradOps {
     optimizer = new Optimizer(pool);
   }
 
+  /** Returns those in plain Java. */
+  static CpuGradOps inJava(WorkerPool pool) {
+    return new CpuGradOps(pool, new JavaGradProduct(pool), new JavaAttentionGradient(pool));
+  }
+
   @Override
   public void embed(Tensor dTable, Tensor dOut, Tensor tokens) {
     CpuTensor gradient = Checks.floats("gradient of embed", "dOut", dOut);
