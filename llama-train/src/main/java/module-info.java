@@ -5,4 +5,5 @@ module dev.llama.train {
   requires org.slf4j;
 
   exports dev.llama.train;
+  exports dev.llama.train.data;
 }

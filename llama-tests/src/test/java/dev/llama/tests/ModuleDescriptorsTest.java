@@ -61,7 +61,7 @@ class ModuleDescriptorsTest {
         Map.of(
             "dev.llama.api", Set.of("dev.llama", "dev.llama.spi"),
             "dev.llama.core", Set.of("dev.llama.core.catalogue", "dev.llama.core.plan"),
-            "dev.llama.train", Set.of("dev.llama.train"));
+            "dev.llama.train", Set.of("dev.llama.train", "dev.llama.train.data"));
     modules()
         .forEach(
             (name, module) -> {
