@@ -6,4 +6,5 @@ module dev.llama.train {
 
   exports dev.llama.train;
   exports dev.llama.train.data;
+  exports dev.llama.train.samples;
 }

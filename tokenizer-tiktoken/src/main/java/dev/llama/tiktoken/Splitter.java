@@ -3,8 +3,8 @@ package dev.llama.tiktoken;
 /** Cuts text into the pieces within which byte pairs are merged. Immutable. */
 interface Splitter {
   /**
-   * Hands the pieces of a stretch of text on, in order. Nothing outside the stretch has
-   * an influence.
+   * Hands the pieces of a stretch of text on, in order. Nothing outside the stretch has an
+   * influence.
    *
    * @param text UTF-8
    * @param from index of the first byte

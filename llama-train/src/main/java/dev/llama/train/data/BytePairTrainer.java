@@ -110,8 +110,8 @@ public final class BytePairTrainer {
    * Trains a vocabulary on what has been added.
    *
    * @param size number of tokens: 256 single bytes, merges, and special tokens
-   * @param specialTokens how many of these are special, the first ones of Llama 3's 256: at least 2,
-   *     which begin and end a text
+   * @param specialTokens how many of these are special, the first ones of Llama 3's 256: at least
+   *     2, which begin and end a text
    * @return a vocabulary of this size, or of fewer tokens if no pair occurs twice any more
    * @throws InvalidInputException if the sizes do not fit
    * @throws TrainingException if nothing has been added
@@ -124,8 +124,8 @@ public final class BytePairTrainer {
    * Trains a vocabulary on what has been added.
    *
    * @param size number of tokens: 256 single bytes, merges, and special tokens
-   * @param specialTokens how many of these are special, the first ones of Llama 3's 256: at least 2,
-   *     which begin and end a text
+   * @param specialTokens how many of these are special, the first ones of Llama 3's 256: at least
+   *     2, which begin and end a text
    * @param listener is told the number of tokens after each merge
    * @return a vocabulary of this size, or of fewer tokens if no pair occurs twice any more
    * @throws InvalidInputException if the sizes do not fit

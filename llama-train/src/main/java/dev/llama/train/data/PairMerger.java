@@ -32,7 +32,8 @@ final class PairMerger {
   private final Map<Text, Integer> ids = new HashMap<>();
   private final Map<Long, Pair> pairs = new HashMap<>();
   private final PriorityQueue<Candidate> heap = new PriorityQueue<>();
-  private final Set<Pair> risen = new HashSet<>(); // pairs that the present merge made more frequent
+  private final Set<Pair> risen =
+      new HashSet<>(); // pairs that the present merge made more frequent
 
   /** A pair of neighbouring tokens. */
   private static final class Pair {

@@ -43,7 +43,9 @@ final class PieceCounts {
     return counts[piece];
   }
 
-  /** Returns where a piece begins in {@link #pool}; that of {@link #size()} is where the last ends. */
+  /**
+   * Returns where a piece begins in {@link #pool}; that of {@link #size()} is where the last ends.
+   */
   int start(int piece) {
     return starts[piece];
   }

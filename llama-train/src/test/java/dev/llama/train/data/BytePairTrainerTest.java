@@ -88,8 +88,7 @@ final class BytePairTrainerTest {
     for (int i = 0; i < counts.size(); i++) {
       int start = counts.start(i);
       String piece =
-          new String(
-              counts.pool(), start, counts.start(i + 1) - start, StandardCharsets.UTF_8);
+          new String(counts.pool(), start, counts.start(i + 1) - start, StandardCharsets.UTF_8);
       found.put(piece, (int) counts.count(i));
     }
     assertEquals(expected, found);
