@@ -60,8 +60,8 @@ final class SamplesTest {
     }
     assertEquals(
         Set.of(
-            "Lily saw Tom. She helped him with his hat,\nall by herself.",
-            "Tom saw Lily. He helped her with her hat,\nall by himself."),
+            "Lily saw Tom. She helped him with his hat,\nAll by herself.",
+            "Tom saw Lily. He helped her with her hat,\nAll by himself."),
         tales);
   }
 
