@@ -55,7 +55,7 @@ class TrainingDataCommandsTest {
     Tokenizer tokenizer = Tokenizer.load(folder.resolve("t"));
     String story = Files.readString(folder.resolve("s.txt")).substring(0, 500);
     assertEquals(story, tokenizer.decode(tokenizer.encode(story)));
-    assertTrue(tokenizer.encode(story).length < 220);
+    assertTrue(tokenizer.encode(story).length < 300);
     wrongUsage("is already there", "train-tokenizer", "--bytes-only", "--out", path("t"));
     ok("train-tokenizer", "--bytes-only", "--out", path("t"), "--overwrite");
     assertEquals(256, Tokenizer.load(folder.resolve("t")).vocabularySize());
