@@ -5,6 +5,7 @@ import dev.llama.spi.Availability;
 import dev.llama.spi.Backend;
 import dev.llama.spi.BackendOptions;
 import dev.llama.spi.BackendProvider;
+import dev.llama.spi.GradOps;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -110,7 +111,7 @@ public final class CpuBackendProvider implements BackendProvider {
       description += ", " + blas.version() + " for large products";
     }
     CpuOps ops = new CpuOps(pool, new NativeMatrixProduct(pool, large), attention);
-    return new CpuBackend(description + "; " + count(pool), pool, ops);
+    return new CpuBackend(description + "; " + count(pool), pool, ops, gradOps(pool));
   }
 
   private static Backend openBlas(OpenBlas blas, int threads) {
@@ -122,13 +123,17 @@ public final class CpuBackendProvider implements BackendProvider {
             + blas.version()
             + " for large products, plain Java for the rest; "
             + count(pool);
-    return new CpuBackend(description, pool, new CpuOps(pool, product, attention));
+    return new CpuBackend(description, pool, new CpuOps(pool, product, attention), gradOps(pool));
   }
 
   private static Backend openReference(int threads) {
     WorkerPool pool = new WorkerPool(threads);
     CpuOps ops = new CpuOps(pool, new JavaMatrixProduct(pool), new JavaAttention(pool));
-    return new CpuBackend("cpu:reference — plain Java; " + count(pool), pool, ops);
+    return new CpuBackend("cpu:reference — plain Java; " + count(pool), pool, ops, gradOps(pool));
+  }
+
+  private static GradOps gradOps(WorkerPool pool) {
+    return new CpuGradOps(pool, new JavaGradProduct(pool), new JavaAttentionGradient(pool));
   }
 
   private static String count(WorkerPool pool) {

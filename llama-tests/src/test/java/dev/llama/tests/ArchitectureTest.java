@@ -45,6 +45,7 @@ class ArchitectureTest {
     "dev.llama.core..",
     "dev.llama.train..",
     "dev.llama.cpu..",
+    "dev.llama.cuda..",
     "dev.llama.tiktoken..",
     "dev.llama.sentencepiece.."
   };
@@ -78,6 +79,7 @@ class ArchitectureTest {
     "dev.llama.core.., org.slf4j..|com.google.gson..",
     "dev.llama.train.., dev.llama.core..|org.slf4j..",
     "dev.llama.cpu.., org.slf4j..|com.sun.jna..|org.bytedeco..",
+    "dev.llama.cuda.., org.slf4j..|com.sun.jna..",
     "dev.llama.tiktoken.., org.slf4j..",
     "dev.llama.sentencepiece.., org.slf4j..",
     "dev.llama.cli.., dev.llama.core.catalogue|dev.llama.core.plan|dev.llama.train..|org.slf4j.."

@@ -49,6 +49,7 @@ class ModuleDescriptorsTest {
                     "dev.llama.core",
                     "dev.llama.train",
                     "dev.llama.cpu",
+                    "dev.llama.cuda",
                     "dev.llama.cli",
                     "dev.llama.tiktoken",
                     "dev.llama.sentencepiece")),
