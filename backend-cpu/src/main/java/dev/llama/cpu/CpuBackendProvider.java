@@ -12,7 +12,10 @@ import java.util.Optional;
 
 /**
  * Runs on any CPU. Variants: {@code native}, own kernels in C, and OpenBLAS for large products if
- * it is there; {@code openblas}, OpenBLAS and plain Java; {@code reference}, plain Java alone.
+ * it is there; {@code openblas}, OpenBLAS and plain Java; {@code reference}, plain Java alone. The
+ * kernels use the best instruction set that the CPU has; the system property {@code
+ * llama.cpu.level} names a lesser one ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code
+ * neon}, {@code dotprod}) before the first use.
  */
 public final class CpuBackendProvider implements BackendProvider {
   private static final String NATIVE = "native";
@@ -42,7 +45,7 @@ public final class CpuBackendProvider implements BackendProvider {
       losses.add("prefill is several times slower without OpenBLAS: " + e.getMessage());
     }
     try {
-      parts.add(0, NativeLoader.load().description());
+      parts.add(0, NativeLibrary.load().description());
       score = 100;
     } catch (BackendException e) {
       parts.add("plain Java");
@@ -61,7 +64,7 @@ public final class CpuBackendProvider implements BackendProvider {
     }
     switch (options.variant().get()) {
       case NATIVE:
-        return openNative(NativeLoader.load(), options.threads());
+        return openNative(NativeLibrary.load(), options.threads());
       case OPENBLAS:
         return openBlas(OpenBlasLoader.load(), options.threads());
       case REFERENCE:
@@ -83,7 +86,7 @@ public final class CpuBackendProvider implements BackendProvider {
   private static Backend openBest(int threads) {
     NativeLibrary library;
     try {
-      library = NativeLoader.load();
+      library = NativeLibrary.load();
     } catch (BackendException e) {
       OpenBlas blas = openBlasOrNull();
       return blas == null ? openReference(threads) : openBlas(blas, threads);

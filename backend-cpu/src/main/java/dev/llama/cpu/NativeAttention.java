@@ -1,6 +1,5 @@
 package dev.llama.cpu;
 
-import dev.llama.DType;
 import dev.llama.spi.AttentionSpec;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
@@ -112,13 +111,19 @@ final class NativeAttention implements Attention {
     int skip = first - begin;
     int count = position + 1 - first;
     int stride = source.stride();
-    if (source.type() == DType.F32) {
-      NativeKernels.attentionF32(
-          results, queries, group, size, table, skip, count, headOffset, stride, spec.scale());
-    } else {
-      NativeKernels.attentionF16(
-          results, queries, group, size, table, skip, count, headOffset, stride, spec.scale());
-    }
+    int format = NativeKernels.format(source.type());
+    NativeKernels.attention(
+        format,
+        results,
+        queries,
+        group,
+        size,
+        table,
+        skip,
+        count,
+        headOffset,
+        stride,
+        spec.scale());
   }
 
   private static long address(CpuTensor tensor, long row) {
