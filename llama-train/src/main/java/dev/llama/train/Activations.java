@@ -13,7 +13,9 @@ import java.util.List;
  * third of the memory, and costs a per cent of the time.
  */
 final class Activations implements AutoCloseable {
-  /** Logits are computed for some rows at a time: all at once would take gigabytes with 128K ids. */
+  /**
+   * Logits are computed for some rows at a time: all at once would take gigabytes with 128K ids.
+   */
   private static final long MAX_LOGITS = 1 << 25;
 
   private final Backend backend;

@@ -27,7 +27,8 @@ public record AdamW(double beta1, double beta2, double eps, double weightDecay) 
   }
 
   /**
-   * What Llama models were trained with (Touvron et al. 2023, section 2.3): 0.9, 0.95, 1e-8 and 0.1.
+   * What Llama models were trained with (Touvron et al. 2023, section 2.3): 0.9, 0.95, 1e-8 and
+   * 0.1.
    *
    * @return the optimiser
    */

@@ -44,7 +44,8 @@ final class CheckpointReader implements AutoCloseable {
   static void requireCheckpoint(Path folder) {
     if (!Files.isDirectory(folder)) {
       throw new TrainingException(
-          folder + (Files.exists(folder) ? ": is a file" : ": there is no such folder")
+          folder
+              + (Files.exists(folder) ? ": is a file" : ": there is no such folder")
               + ", expected the folder of a checkpoint");
     }
     if (!Files.exists(folder.resolve(STATE))) {

@@ -49,8 +49,7 @@ final class Configs {
     changes.put("torch_dtype", dtype);
     if (config.architectures().isEmpty()) {
       boolean mistral = config.modelType().equals("mistral");
-      changes.put(
-          "architectures", List.of(mistral ? "MistralForCausalLM" : "LlamaForCausalLM"));
+      changes.put("architectures", List.of(mistral ? "MistralForCausalLM" : "LlamaForCausalLM"));
     }
     return json(with(config, changes));
   }

@@ -3,6 +3,7 @@ package dev.llama.train;
 import dev.llama.Layer;
 import dev.llama.Layer.NormKind;
 import dev.llama.ModelConfig;
+import dev.llama.spi.AttentionDropout;
 import dev.llama.spi.AttentionSpec;
 import dev.llama.spi.Batch;
 import dev.llama.spi.GradOps;
@@ -15,6 +16,7 @@ import dev.llama.train.Parameters.Linear;
 import dev.llama.train.Parameters.Parameter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Forward and backward pass of the decoder that the layer definitions describe: the same that
@@ -38,7 +40,8 @@ final class Network {
       Linear key, // [kvHeads * headDim, hidden]
       Linear value, // [kvHeads * headDim, hidden]
       Linear output, // [hidden, heads * headDim]
-      AttentionSpec spec) {}
+      AttentionSpec spec,
+      AttentionSpec trainingSpec) {} // with dropout, if there is any
 
   private record Mlp(
       Linear gate, // [intermediate, hidden], null in a plain MLP
@@ -54,7 +57,8 @@ final class Network {
       Activations activations,
       RopeTable rope,
       Ops ops,
-      GradOps grad) {
+      GradOps grad,
+      Optional<AttentionDropout> dropout) {
     this.ops = ops;
     this.grad = grad;
     this.rope = rope;
@@ -66,7 +70,7 @@ final class Network {
       blocks.add(
           new Block(
               norm(block.get(0), parameters),
-              attention(block.get(1), parameters, i, config.slidingWindow().orElse(0)),
+              attention(block.get(1), parameters, i, config.slidingWindow().orElse(0), dropout),
               norm(block.get(2), parameters),
               mlp(block.get(3), parameters),
               activations.blocks.get(i)));
@@ -85,22 +89,30 @@ final class Network {
         (float) norm.eps());
   }
 
-  private static Attention attention(Layer layer, Parameters parameters, int index, int window) {
+  private static Attention attention(
+      Layer layer,
+      Parameters parameters,
+      int index,
+      int window,
+      Optional<AttentionDropout> dropout) {
     Layer.SelfAttention attention = (Layer.SelfAttention) layer;
     String name = attention.name();
     boolean bias = attention.hasBias();
-    return new Attention(
-        parameters.linear(name + ".q_proj", bias),
-        parameters.linear(name + ".k_proj", bias),
-        parameters.linear(name + ".v_proj", bias),
-        parameters.linear(name + ".o_proj", bias),
+    AttentionSpec spec =
         new AttentionSpec(
             index,
             attention.numHeads(),
             attention.numKvHeads(),
             attention.headDim(),
             (float) (1 / Math.sqrt(attention.headDim())),
-            window));
+            window);
+    return new Attention(
+        parameters.linear(name + ".q_proj", bias),
+        parameters.linear(name + ".k_proj", bias),
+        parameters.linear(name + ".v_proj", bias),
+        parameters.linear(name + ".o_proj", bias),
+        spec,
+        dropout.map(spec::withDropout).orElse(spec));
   }
 
   private static Mlp mlp(Layer layer, Parameters parameters) {
@@ -117,14 +129,18 @@ final class Network {
         parameters.linear(plain.name() + ".down_proj", plain.hasBias()));
   }
 
-  /** Runs the rows of a batch through all blocks; the result is {@code last}. */
-  void forward(Batch batch) {
+  /**
+   * Runs the rows of a batch through all blocks; the result is {@code last}.
+   *
+   * @param training whether attention weights are dropped
+   */
+  void forward(Batch batch, boolean training) {
     ops.embed(blocks.get(0).kept.input(), embedding.weight(), batch.tokens());
     for (int i = 0; i < blocks.size(); i++) {
       Block block = blocks.get(i);
       Activations.Block kept = block.kept;
       norm(a.normed, kept.attentionNorm(), kept.input(), block.attentionNorm);
-      attend(block.attention, kept, batch);
+      attend(block.attention, kept, batch, training);
       linear(kept.middle(), kept.attended(), block.attention.output);
       ops.add(kept.middle(), kept.input());
       norm(a.normed, kept.mlpNorm(), kept.middle(), block.mlpNorm);
@@ -144,8 +160,7 @@ final class Network {
       mlpBackward(block.mlp, kept);
       normBackward(kept.mlpNorm(), kept.middle(), block.mlpNorm);
       norm(a.normed, kept.attentionNorm(), kept.input(), block.attentionNorm);
-      linearBackward(
-          a.dAttended, a.dHidden, kept.attended(), block.attention.output, Write.SET);
+      linearBackward(a.dAttended, a.dHidden, kept.attended(), block.attention.output, Write.SET);
       attendBackward(block.attention, kept, batch);
       normBackward(kept.attentionNorm(), kept.input(), block.attentionNorm);
     }
@@ -174,13 +189,19 @@ final class Network {
     normGradient(a.dHidden, a.lastNorm, a.last, finalNorm);
   }
 
-  private void attend(Attention attention, Activations.Block kept, Batch batch) {
+  private void attend(Attention attention, Activations.Block kept, Batch batch, boolean training) {
     linear(kept.query(), a.normed, attention.query);
     linear(kept.key(), a.normed, attention.key);
     linear(kept.value(), a.normed, attention.value);
     ops.rope(kept.query(), kept.key(), batch.positions(), rope);
     ops.attention(
-        kept.attended(), kept.lse(), kept.query(), kept.key(), kept.value(), batch, attention.spec);
+        kept.attended(),
+        kept.lse(),
+        kept.query(),
+        kept.key(),
+        kept.value(),
+        batch,
+        training ? attention.trainingSpec : attention.spec);
   }
 
   /** From {@code dAttended} to {@code dNormed}. */
@@ -196,7 +217,7 @@ final class Network {
         kept.key(),
         kept.value(),
         batch,
-        attention.spec);
+        attention.trainingSpec);
     grad.rope(a.dQuery, a.dKey, batch.positions(), rope);
     linearBackward(a.dNormed, a.dQuery, a.normed, attention.query, Write.SET);
     linearBackward(a.dNormed, a.dKey, a.normed, attention.key, Write.ADD);

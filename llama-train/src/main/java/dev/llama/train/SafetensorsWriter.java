@@ -59,8 +59,7 @@ final class SafetensorsWriter {
       long end = start + type.bytes(tensor.rows() * tensor.width());
       Map<String, Object> description = new LinkedHashMap<>();
       description.put("dtype", type.name());
-      description.put(
-          "shape", Arrays.stream(tensor.shape()).boxed().collect(Collectors.toList()));
+      description.put("shape", Arrays.stream(tensor.shape()).boxed().collect(Collectors.toList()));
       description.put("data_offsets", new ArrayList<>(List.of(start, end)));
       header.put(entry.getKey(), description);
       start = end;

@@ -109,9 +109,7 @@ final class TokenizerCopy {
 
   private static boolean begins(Path file, String text) {
     try (InputStream in = Files.newInputStream(file)) {
-      return new String(in.readNBytes(16), StandardCharsets.ISO_8859_1)
-          .trim()
-          .startsWith(text);
+      return new String(in.readNBytes(16), StandardCharsets.ISO_8859_1).trim().startsWith(text);
     } catch (IOException e) {
       throw new FormatException(file, "cannot be read: " + e, e);
     }

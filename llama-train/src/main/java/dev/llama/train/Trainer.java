@@ -111,14 +111,14 @@ public final class Trainer implements AutoCloseable {
     boolean trained = !options.evaluationOnly();
     try {
       GradOps grad = backend.gradOps().orElseThrow();
-      parameters =
-          own(Parameters.make(config.layers(), start.weights(backend), backend, trained));
+      parameters = own(Parameters.make(config.layers(), start.weights(backend), backend, trained));
       activations = own(new Activations(backend, config, rows, trained));
       batch = own(backend.newBatch(rows));
       dropout = own(new DropoutSeed(backend, options));
       RopeTable rope = rope(options.length());
       Network network =
-          new Network(config, parameters, activations, rope, backend.ops(), grad, dropout.spec());
+          new Network(
+              config, parameters, activations, rope, backend.ops(), grad, dropout.dropout());
       trainStep =
           own(
               backend.record(
@@ -182,6 +182,29 @@ public final class Trainer implements AutoCloseable {
     requireOpen();
     Values.require(!options.evaluationOnly(), "evaluationOnly", true, "false for training");
     long start = System.nanoTime();
+    Gradients gradients = gradients(source);
+    double rate = options.schedule().rate(steps);
+    optimizer.update(steps + 1, rate, clip(gradients.norm));
+    steps++;
+    long tokens = (long) batches.length * options.rows() * options.length();
+    tokensSeen += tokens;
+    position = source.state();
+    return new StepReport(
+        steps,
+        gradients.loss,
+        gradients.norm,
+        rate,
+        gradients.targets,
+        tokens,
+        (System.nanoTime() - start) / 1e9,
+        source.epochs());
+  }
+
+  /** What the gradients, which are on the backend, belong to. */
+  record Gradients(double loss, double norm, long targets) {}
+
+  /** Computes the gradients of the next batches. */
+  Gradients gradients(BatchSource source) {
     long targets = fetch(source);
     writeScale(targets);
     optimizer.clear(copies);
@@ -196,14 +219,7 @@ public final class Trainer implements AutoCloseable {
     requireFinite("loss", loss);
     double norm = optimizer.gradientNorm();
     requireFinite("gradient norm", norm);
-    double rate = options.schedule().rate(steps);
-    optimizer.update(steps + 1, rate, clip(norm));
-    steps++;
-    long tokens = (long) batches.length * options.rows() * options.length();
-    tokensSeen += tokens;
-    position = source.state();
-    double seconds = (System.nanoTime() - start) / 1e9;
-    return new StepReport(steps, loss, norm, rate, targets, tokens, seconds, source.epochs());
+    return new Gradients(loss, norm, targets);
   }
 
   /** Fills all batches of a step; returns the number of targets. */

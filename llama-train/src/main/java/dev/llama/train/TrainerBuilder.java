@@ -103,8 +103,8 @@ public final class TrainerBuilder {
   }
 
   /**
-   * Sets the size of a batch: what goes through the model at once, and decides the memory.
-   * Default: 8 rows of 512 tokens, or of the model's context if that is shorter.
+   * Sets the size of a batch: what goes through the model at once, and decides the memory. Default:
+   * 8 rows of 512 tokens, or of the model's context if that is shorter.
    *
    * @param rows sequences
    * @param length tokens in each, at most the model's context
@@ -233,8 +233,15 @@ public final class TrainerBuilder {
         tokenizer != null
             ? TokenizerCopy.of(tokenizer)
             : model != null ? TokenizerCopy.find(model) : TokenizerCopy.none();
-    ModelConfig fitted =
-        Configs.fit(config, copy.tokenizer(), vocabSize, model != null, notices);
+    ModelConfig fitted = Configs.fit(config, copy.tokenizer(), vocabSize, model != null, notices);
+    if (checkpoint != null && fitted.vocabSize() != config.vocabSize()) {
+      throw new InvalidInputException(
+          "vocab_size is "
+              + fitted.vocabSize()
+              + ", the checkpoint has "
+              + config.vocabSize()
+              + ": a run keeps its vocabulary; begin a new one from the model");
+    }
     if (length > config.longestContext()) {
       throw new InvalidInputException(
           "sequence length is " + length + ", the model has at most " + config.longestContext());
@@ -250,12 +257,18 @@ public final class TrainerBuilder {
       }
       notices.forEach(LOG::info);
       BackendChooser.Choice choice = BackendChooser.choose(modelOptions, TrainerBuilder::unfit);
-      Trainer trainer =
-          new Trainer(new Start(fitted, copy, notices, files, seed), options, choice);
-      if (state != null) {
-        trainer.restore(state);
-      }
+      Trainer trainer = new Trainer(new Start(fitted, copy, notices, files, seed), options, choice);
+      return state == null ? trainer : restored(trainer, state);
+    }
+  }
+
+  private static Trainer restored(Trainer trainer, CheckpointReader state) {
+    try {
+      trainer.restore(state);
       return trainer;
+    } catch (RuntimeException | Error e) {
+      trainer.close();
+      throw e;
     }
   }
 

@@ -47,8 +47,7 @@ public final class BackendChooser {
    * @return the backend
    * @throws BackendException if there is none; says why each was passed over
    */
-  public static Choice choose(
-      ModelOptions options, Function<Backend, Optional<String>> unfitness) {
+  public static Choice choose(ModelOptions options, Function<Backend, Optional<String>> unfitness) {
     List<Candidate> candidates = new ArrayList<>();
     List<Probed> probed = new ArrayList<>();
     Providers.find(
@@ -114,8 +113,7 @@ public final class BackendChooser {
     for (int i = 0; i < probed.size() && probed.get(i).availability.score() > 0; i++) {
       Probed p = probed.get(i);
       try {
-        Choice choice =
-            open(p, new BackendOptions(Optional.empty(), threads), unfitness, reasons);
+        Choice choice = open(p, new BackendOptions(Optional.empty(), threads), unfitness, reasons);
         if (failure != null) {
           LOG.warn("{}; falling back to {}", failure.getMessage(), p.name);
         }
