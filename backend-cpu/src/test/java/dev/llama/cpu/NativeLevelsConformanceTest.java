@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.llama.cpu.NativeLibrary.Level;
 import dev.llama.spi.Backend;
+import dev.llama.spi.GradOps;
 import dev.llama.spi.conformance.BackendConformance;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Nested;
@@ -30,7 +31,9 @@ class NativeLevelsConformanceTest {
       WorkerPool pool = new WorkerPool(3);
       Attention attention = new NativeAttention(pool, new JavaAttention(pool));
       CpuOps ops = new CpuOps(pool, new NativeMatrixProduct(pool, null), attention);
-      return new CpuBackend(library.description() + " alone", pool, ops, CpuGradOps.inJava(pool));
+      GradOps grad =
+          new CpuGradOps(pool, new JavaGradProduct(pool), new JavaAttentionGradient(pool));
+      return new CpuBackend(library.description() + " alone", pool, ops, grad);
     }
 
     @AfterAll
