@@ -112,8 +112,11 @@ public final class CpuBackendProvider implements BackendProvider {
       large = new BlasMatrixProduct(pool, blas, new JavaMatrixProduct(pool));
       description += ", " + blas.version() + " for large products";
     }
-    CpuOps ops = new CpuOps(pool, new NativeMatrixProduct(pool, large), attention);
-    return new CpuBackend(description + "; " + count(pool), pool, ops, CpuGradOps.inJava(pool));
+    NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
+    NativeLargeProduct product = new NativeLargeProduct(pool, new NativeMatrixProduct(pool, large));
+    CpuOps ops = new CpuOps(pool, product, sequences);
+    CpuGradOps grad = CpuGradOps.inC(pool, product, sequences);
+    return new CpuBackend(description + "; " + count(pool), pool, ops, grad);
   }
 
   private static Backend openBlas(OpenBlas blas, int threads) {

@@ -20,32 +20,54 @@ final class CpuGradOps implements GradOps {
   private final NormGradients norms;
   private final Rotary rotary;
   private final ElementwiseGradients elementwise;
-  private final RowGradients rows;
-  private final Loss loss;
-  private final Optimizer optimizer;
+  private final RowGradients sums;
+  private final GradRows rows;
 
   /**
    * Puts the parts together.
    *
    * @param pool threads
+   * @param workspace what operations share
    * @param product gradients of matrix products
    * @param attention gradient of attention
+   * @param rows gradients of rows
    */
-  CpuGradOps(WorkerPool pool, GradProduct product, AttentionGradient attention) {
+  private CpuGradOps(
+      WorkerPool pool,
+      Workspace workspace,
+      GradProduct product,
+      AttentionGradient attention,
+      GradRows rows) {
     this.product = product;
     this.attention = attention;
-    Workspace workspace = new Workspace();
+    this.rows = rows;
     norms = new NormGradients(pool, workspace);
     rotary = new Rotary(pool);
     elementwise = new ElementwiseGradients(pool);
-    rows = new RowGradients(pool, workspace);
-    loss = new Loss(pool);
-    optimizer = new Optimizer(pool);
+    sums = new RowGradients(pool, workspace);
   }
 
   /** Returns those in plain Java. */
   static CpuGradOps inJava(WorkerPool pool) {
-    return new CpuGradOps(pool, new JavaGradProduct(pool), new JavaAttentionGradient(pool));
+    Workspace workspace = new Workspace();
+    return new CpuGradOps(
+        pool,
+        workspace,
+        new JavaGradProduct(pool),
+        new JavaAttentionGradient(pool),
+        new JavaGradRows(pool, workspace));
+  }
+
+  /**
+   * Returns those by the kernels in C, as far as there are any. The library must be loaded.
+   *
+   * @param pool threads
+   * @param product gradients of matrix products
+   * @param attention gradient of attention
+   */
+  static CpuGradOps inC(WorkerPool pool, GradProduct product, AttentionGradient attention) {
+    Workspace workspace = new Workspace();
+    return new CpuGradOps(pool, workspace, product, attention, new NativeGradRows(pool, workspace));
   }
 
   @Override
@@ -56,7 +78,7 @@ final class CpuGradOps implements GradOps {
       throw Checks.mismatch("gradient of embed", "dTable", table, "dOut", gradient);
     }
     CpuTensor ids = Checks.integers("gradient of embed", "tokens", tokens, gradient.rows());
-    rows.embed(table, gradient, ids);
+    sums.embed(table, gradient, ids);
   }
 
   @Override
@@ -64,7 +86,7 @@ final class CpuGradOps implements GradOps {
       Tensor dX, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd) {
     String op = "gradient of rmsNorm";
     CpuTensor in = Checks.floats(op, "x", x);
-    norms.rms(
+    rows.rmsNorm(
         Checks.like(op, "dX", dX, "x", in),
         Checks.vector(op, "dWeight", dWeight, in.width()),
         Checks.like(op, "dOut", dOut, "x", in),
@@ -126,7 +148,7 @@ final class CpuGradOps implements GradOps {
   @Override
   public void addBias(Tensor dBias, Tensor dOut) {
     CpuTensor gradient = Checks.floats("gradient of addBias", "dOut", dOut);
-    rows.addBias(Checks.vector("gradient of addBias", "dBias", dBias, gradient.width()), gradient);
+    sums.addBias(Checks.vector("gradient of addBias", "dBias", dBias, gradient.width()), gradient);
   }
 
   @Override
@@ -174,7 +196,7 @@ final class CpuGradOps implements GradOps {
   public void swiGlu(Tensor dGate, Tensor dUp, Tensor dOut, Tensor gate, Tensor up) {
     String op = "gradient of swiGlu";
     CpuTensor g = Checks.floats(op, "gate", gate);
-    elementwise.swiGlu(
+    rows.swiGlu(
         Checks.like(op, "dGate", dGate, "gate", g),
         Checks.like(op, "dUp", dUp, "gate", g),
         Checks.like(op, "dOut", dOut, "gate", g),
@@ -195,7 +217,7 @@ final class CpuGradOps implements GradOps {
       Tensor loss, Tensor dLogits, Tensor logits, Tensor targets, Tensor scale) {
     String op = "crossEntropy";
     CpuTensor in = Checks.floats(op, "logits", logits);
-    this.loss.crossEntropy(
+    rows.crossEntropy(
         Checks.vector(op, "loss", loss, in.rows()),
         dLogits == null ? null : Checks.like(op, "dLogits", dLogits, "logits", in),
         in,
@@ -205,7 +227,7 @@ final class CpuGradOps implements GradOps {
 
   @Override
   public void sumOfSquares(Tensor sum, Tensor x) {
-    optimizer.sumOfSquares(
+    rows.sumOfSquares(
         Checks.vector("sumOfSquares", "sum", sum, 1), Checks.floats("sumOfSquares", "x", x));
   }
 
@@ -221,7 +243,7 @@ final class CpuGradOps implements GradOps {
       float eps,
       float decay) {
     CpuTensor w = Checks.floats("adamW", "weight", weight);
-    optimizer.adamW(
+    rows.adamW(
         w,
         Checks.like("adamW", "m", m, "weight", w),
         Checks.like("adamW", "v", v, "weight", w),

@@ -30,6 +30,16 @@ final class KeyValues {
     this.spec = spec;
   }
 
+  /** Returns the keys of the batch's rows. */
+  CpuTensor k() {
+    return k;
+  }
+
+  /** Returns the values of the batch's rows. */
+  CpuTensor v() {
+    return v;
+  }
+
   /** Returns the first position that can be attended to. */
   int begin() {
     return run.cache == null ? run.firstPosition : 0;

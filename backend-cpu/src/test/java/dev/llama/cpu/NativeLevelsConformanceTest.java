@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.llama.cpu.NativeLibrary.Level;
 import dev.llama.spi.Backend;
-import dev.llama.spi.GradOps;
 import dev.llama.spi.conformance.BackendConformance;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Nested;
@@ -30,9 +29,11 @@ class NativeLevelsConformanceTest {
       library.use(level);
       WorkerPool pool = new WorkerPool(3);
       Attention attention = new NativeAttention(pool, new JavaAttention(pool));
-      CpuOps ops = new CpuOps(pool, new NativeMatrixProduct(pool, null), attention);
-      GradOps grad =
-          new CpuGradOps(pool, new JavaGradProduct(pool), new JavaAttentionGradient(pool));
+      NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
+      NativeLargeProduct product =
+          new NativeLargeProduct(pool, new NativeMatrixProduct(pool, null));
+      CpuOps ops = new CpuOps(pool, product, sequences);
+      CpuGradOps grad = CpuGradOps.inC(pool, product, sequences);
       return new CpuBackend(library.description() + " alone", pool, ops, grad);
     }
 
