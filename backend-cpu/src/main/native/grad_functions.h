@@ -14,9 +14,6 @@ INLINE vf vf_sqrt(vf a) {
 #endif
 }
 
-/* The vector instruction sets have it as an operator of the compiler. */
-INLINE vf vf_div(vf a, vf b) { return a / b; }
-
 /* Natural logarithm of a positive number, relative error below 1e-9. */
 static inline double natural_log(float x) {
   union {

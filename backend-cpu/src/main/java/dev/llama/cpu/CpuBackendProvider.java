@@ -114,8 +114,9 @@ public final class CpuBackendProvider implements BackendProvider {
     }
     NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
     NativeLargeProduct product = new NativeLargeProduct(pool, new NativeMatrixProduct(pool, large));
-    CpuOps ops = new CpuOps(pool, product, sequences);
-    CpuGradOps grad = CpuGradOps.inC(pool, product, sequences);
+    RowOps rows = new NativeRowOps(pool);
+    CpuOps ops = new CpuOps(product, sequences, rows);
+    CpuGradOps grad = CpuGradOps.inC(pool, product, sequences, rows);
     return new CpuBackend(description + "; " + count(pool), pool, ops, grad);
   }
 
@@ -129,12 +130,15 @@ public final class CpuBackendProvider implements BackendProvider {
             + " for large products, plain Java for the rest; "
             + count(pool);
     return new CpuBackend(
-        description, pool, new CpuOps(pool, product, attention), CpuGradOps.inJava(pool));
+        description,
+        pool,
+        new CpuOps(product, attention, new RowOps(pool)),
+        CpuGradOps.inJava(pool));
   }
 
   private static Backend openReference(int threads) {
     WorkerPool pool = new WorkerPool(threads);
-    CpuOps ops = new CpuOps(pool, new JavaMatrixProduct(pool), new JavaAttention(pool));
+    CpuOps ops = new CpuOps(new JavaMatrixProduct(pool), new JavaAttention(pool), new RowOps(pool));
     return new CpuBackend(
         "cpu:reference — plain Java; " + count(pool), pool, ops, CpuGradOps.inJava(pool));
   }

@@ -18,7 +18,7 @@ final class CpuGradOps implements GradOps {
   private final GradProduct product;
   private final AttentionGradient attention;
   private final NormGradients norms;
-  private final Rotary rotary;
+  private final RowOps rotation;
   private final ElementwiseGradients elementwise;
   private final RowGradients sums;
   private final GradRows rows;
@@ -31,18 +31,20 @@ final class CpuGradOps implements GradOps {
    * @param product gradients of matrix products
    * @param attention gradient of attention
    * @param rows gradients of rows
+   * @param rotation rotates back
    */
   private CpuGradOps(
       WorkerPool pool,
       Workspace workspace,
       GradProduct product,
       AttentionGradient attention,
-      GradRows rows) {
+      GradRows rows,
+      RowOps rotation) {
     this.product = product;
     this.attention = attention;
     this.rows = rows;
+    this.rotation = rotation;
     norms = new NormGradients(pool, workspace);
-    rotary = new Rotary(pool);
     elementwise = new ElementwiseGradients(pool);
     sums = new RowGradients(pool, workspace);
   }
@@ -55,7 +57,8 @@ final class CpuGradOps implements GradOps {
         workspace,
         new JavaGradProduct(pool),
         new JavaAttentionGradient(pool),
-        new JavaGradRows(pool, workspace));
+        new JavaGradRows(pool, workspace),
+        new RowOps(pool));
   }
 
   /**
@@ -64,10 +67,13 @@ final class CpuGradOps implements GradOps {
    * @param pool threads
    * @param product gradients of matrix products
    * @param attention gradient of attention
+   * @param rotation rotates back
    */
-  static CpuGradOps inC(WorkerPool pool, GradProduct product, AttentionGradient attention) {
+  static CpuGradOps inC(
+      WorkerPool pool, GradProduct product, AttentionGradient attention, RowOps rotation) {
     Workspace workspace = new Workspace();
-    return new CpuGradOps(pool, workspace, product, attention, new NativeGradRows(pool, workspace));
+    return new CpuGradOps(
+        pool, workspace, product, attention, new NativeGradRows(pool, workspace), rotation);
   }
 
   @Override
@@ -153,7 +159,7 @@ final class CpuGradOps implements GradOps {
 
   @Override
   public void rope(Tensor dQ, Tensor dK, Tensor positions, RopeTable table) {
-    rotary.rotate("gradient of rope", dQ, dK, positions, table, true);
+    rotation.ropeBack(dQ, dK, positions, table);
   }
 
   @Override

@@ -1,5 +1,7 @@
 package dev.llama.cpu;
 
+import static dev.llama.cpu.NativeLibrary.address;
+
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 
@@ -18,10 +20,6 @@ final class NativeGradRows implements GradRows {
   NativeGradRows(WorkerPool pool, Workspace workspace) {
     this.pool = pool;
     this.workspace = workspace;
-  }
-
-  private static long address(CpuTensor tensor, long row) {
-    return NativeLibrary.address(tensor.segment(row)) + tensor.offset(row);
   }
 
   private static long vector(CpuTensor tensor, long element) {
@@ -79,7 +77,7 @@ final class NativeGradRows implements GradRows {
     int rows = (int) x.rows();
     int parts = (rows - 1) / PART + 1;
     Segment sums = workspace.take((long) parts * width, "sums of a norm's gradient");
-    long address = NativeLibrary.address(sums);
+    long address = address(sums);
     run(
         PART,
         NORM_COST,
@@ -89,7 +87,7 @@ final class NativeGradRows implements GradRows {
           long sum = address + 4L * (first / PART) * width;
           NativeKernels.rmsNormGradient(
               address(dX, first),
-              begins ? sum : NativeLibrary.address(extra),
+              begins ? sum : address(extra),
               address(dOut, first),
               address(x, first),
               vector(weight, 0),
@@ -162,8 +160,7 @@ final class NativeGradRows implements GradRows {
         1,
         (first, count, scratch) -> {
           ByteBuffer result = scratch.direct(NUMBERS, Double.BYTES);
-          NativeKernels.sumOfSquares(
-              NativeLibrary.address(result), address(x, first), count * x.width());
+          NativeKernels.sumOfSquares(address(result), address(x, first), count * x.width());
           parts[first] = result.getDouble(0);
         },
         x);
@@ -210,6 +207,6 @@ final class NativeGradRows implements GradRows {
     numbers.putFloat(c.beta2).putFloat(c.oneMinusBeta2());
     numbers.putFloat(c.eps).putFloat(1f - step[0] * c.decay);
     numbers.putFloat(step[0] / step[1]).putFloat(1f / step[2]).putFloat(step[3]);
-    return NativeLibrary.address(numbers);
+    return address(numbers);
   }
 }

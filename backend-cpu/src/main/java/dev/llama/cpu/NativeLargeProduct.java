@@ -1,5 +1,7 @@
 package dev.llama.cpu;
 
+import static dev.llama.cpu.NativeLibrary.address;
+
 import dev.llama.DType;
 import java.lang.ref.Reference;
 
@@ -87,7 +89,7 @@ final class NativeLargeProduct implements MatrixProduct, GradProduct {
     int panels = (columns - 1) / PANEL + 1;
     long bytes = NativeKernels.panelBytes(depth);
     Segment packed = workspace.take(panels * bytes / 4, "packed weights");
-    long to = NativeLibrary.address(packed);
+    long to = address(packed);
     pool.parallelFor(
         panels,
         Work.grain(pool, panels, (long) PANEL * depth),
@@ -118,13 +120,13 @@ final class NativeLargeProduct implements MatrixProduct, GradProduct {
     // Few rows for many threads: cut the columns as well.
     int across = Math.max(1, Math.min((columns - 1) / PANEL + 1, 4 * pool.threads() / down));
     int width = roundUp((columns - 1) / across + 1);
-    long b = NativeLibrary.address(packed);
+    long b = address(packed);
     pool.parallelFor(
         down * across,
         1,
         (from, to, scratch) -> {
           int bytes = (height + NativeKernels.PRODUCT_SPARE) * NativeKernels.PRODUCT_SCRATCH;
-          long work = NativeLibrary.address(scratch.direct(WORK, bytes));
+          long work = address(scratch.direct(WORK, bytes));
           for (int i = from; i < to; i++) {
             int column = i % across * width;
             int end = Math.min(rows, (i / across + 1) * height);
@@ -170,8 +172,7 @@ final class NativeLargeProduct implements MatrixProduct, GradProduct {
         1,
         (from, to, scratch) -> {
           int lines = height + DEEP_COLUMNS + NativeKernels.PRODUCT_SPARE;
-          long work =
-              NativeLibrary.address(scratch.direct(WORK, lines * NativeKernels.PRODUCT_SCRATCH));
+          long work = address(scratch.direct(WORK, lines * NativeKernels.PRODUCT_SCRATCH));
           for (int i = from; i < to; i++) {
             int o = i / across * height;
             int column = i % across * DEEP_COLUMNS;
@@ -194,9 +195,5 @@ final class NativeLargeProduct implements MatrixProduct, GradProduct {
     Reference.reachabilityFence(dWeight); // the addresses of their memory were in use
     Reference.reachabilityFence(dOut);
     Reference.reachabilityFence(x);
-  }
-
-  private static long address(CpuTensor tensor, long row) {
-    return NativeLibrary.address(tensor.segment(row)) + tensor.offset(row);
   }
 }

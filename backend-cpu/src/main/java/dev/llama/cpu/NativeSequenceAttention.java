@@ -27,21 +27,24 @@ final class NativeSequenceAttention implements Attention, AttentionGradient {
   }
 
   @Override
+  public void append(CpuTensor k, CpuTensor v, CpuBatch.Run run, AttentionSpec spec) {
+    other.append(k, v, run, spec);
+  }
+
+  @Override
   public void attend(
       CpuTensor out,
       CpuTensor lse,
       CpuTensor q,
-      KeyValues source,
+      CpuTensor k,
+      CpuTensor v,
       CpuBatch.Run run,
       AttentionSpec spec) {
-    if (run.cache != null
-        || lse == null
-        || !SequenceTable.isDense(run, out, lse, q, source.k(), source.v())) {
-      other.attend(out, lse, q, source, run, spec);
+    if (run.cache != null || lse == null || !SequenceTable.isDense(run, out, lse, q, k, v)) {
+      other.attend(out, lse, q, k, v, run, spec);
       return;
     }
-    AttentionTensors tensors =
-        new AttentionTensors(q, source.k(), source.v(), out, lse, null, null, null, null);
+    AttentionTensors tensors = new AttentionTensors(q, k, v, out, lse, null, null, null, null);
     int heads = spec.keyValueHeads();
     int group = spec.heads() / heads;
     int blocks = (run.count - 1) / NativeKernels.QUERY_BLOCK + 1;

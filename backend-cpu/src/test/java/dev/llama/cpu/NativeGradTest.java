@@ -41,9 +41,10 @@ class NativeGradTest {
     JavaMatrixProduct product = new JavaMatrixProduct(pool);
     NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
     NativeLargeProduct large = new NativeLargeProduct(pool, product);
-    ops = new CpuOps(pool, large, sequences);
-    grad = CpuGradOps.inC(pool, large, sequences);
-    plain = new CpuOps(pool, product, attention);
+    RowOps rows = new NativeRowOps(pool);
+    ops = new CpuOps(large, sequences, rows);
+    grad = CpuGradOps.inC(pool, large, sequences, rows);
+    plain = new CpuOps(product, attention, new RowOps(pool));
     plainGrad = CpuGradOps.inJava(pool);
   }
 
@@ -214,7 +215,8 @@ class NativeGradTest {
   }
 
   private void attention(AttentionSpec spec, int... documents) {
-    String what = "heads " + spec.heads() + ", size " + spec.headDim() + ", window " + spec.window();
+    String what =
+        "heads " + spec.heads() + ", size " + spec.headDim() + ", window " + spec.window();
     CpuBatch batch = batch(documents);
     int rows = batch.rows();
     int width = spec.heads() * spec.headDim();

@@ -32,8 +32,9 @@ class NativeLevelsConformanceTest {
       NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
       NativeLargeProduct product =
           new NativeLargeProduct(pool, new NativeMatrixProduct(pool, null));
-      CpuOps ops = new CpuOps(pool, product, sequences);
-      CpuGradOps grad = CpuGradOps.inC(pool, product, sequences);
+      RowOps rows = new NativeRowOps(pool);
+      CpuOps ops = new CpuOps(product, sequences, rows);
+      CpuGradOps grad = CpuGradOps.inC(pool, product, sequences, rows);
       return new CpuBackend(library.description() + " alone", pool, ops, grad);
     }
 
