@@ -121,6 +121,11 @@ METHOD(void, embed)(CALLER, jint type, jlong out, jlong row, jlong count) {
   chosen->embed((enum format)type, (float *)out, (const uint8_t *)row, count);
 }
 
+METHOD(void, read)(CALLER, jlong out, jlong from, jlong bytes) {
+  UNUSED_CALLER;
+  chosen->read((float *)out, (const uint8_t *)from, bytes);
+}
+
 METHOD(void, gradPack)(CALLER, jlong to, jlong b, jlong b_row, jlong b_column, jlong depth,
                        jlong columns) {
   UNUSED_CALLER;

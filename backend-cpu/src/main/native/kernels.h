@@ -65,6 +65,7 @@ struct sequence; /* in grad_attention.c */
   K(add, (float *x, const float *y, int64_t count))                                              \
   K(argmax, (int32_t *out, const float *x, int64_t count))                                       \
   K(embed, (enum format type, float *out, const uint8_t *row, int64_t count))                    \
+  K(read, (float *out, const uint8_t *from, int64_t bytes))                                      \
   K(grad_pack, (uint8_t *to, const float *b, int64_t b_row, int64_t b_column, int64_t depth,     \
                 int64_t columns))                                                                \
   K(grad_product, (float *c, int64_t c_row, const float *a, int64_t a_row, int64_t a_column,     \

@@ -213,6 +213,9 @@ final class NativeKernels {
    */
   static native void embed(int format, long out, long row, long count);
 
+  /** Reads memory, a multiple of 256 bytes; puts something that depends on all of it into out. */
+  static native void read(long out, long from, long bytes);
+
   /** Bytes of work space for each row or column that {@link #gradProduct} has at a time. */
   static final int PRODUCT_SCRATCH = 384 * 6;
 
