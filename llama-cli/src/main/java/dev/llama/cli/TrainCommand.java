@@ -215,8 +215,7 @@ final class TrainCommand implements Callable<Integer> {
         throw new TrainingException(
             folder.path() + ": there is no checkpoint to resume from; leave out --resume");
       }
-      Files.writeString(
-          folder.path().resolve(RUN_FILE), RunFile.text(spec.commandLine().getParseResult()));
+      folder.write(RUN_FILE, RunFile.text(spec.commandLine().getParseResult()));
       return train(folder, checkpoint, mode == Mode.TRAIN_AND_EVALUATE);
     }
   }
