@@ -160,20 +160,9 @@ final class EvalCommand implements Callable<Integer> {
       json.addProperty("length", row);
       json.add("seconds", Json.number((System.nanoTime() - start) / 1e9));
       json.addProperty("backend", loaded.backend().name());
-      print(json);
+      common.print(io, json);
     }
     return 0;
-  }
-
-  private void print(JsonObject json) {
-    if (common.isJson()) {
-      Json.print(io, json);
-      return;
-    }
-    Table table = new Table("lr");
-    json.entrySet().forEach(e -> table.row(e.getKey(), e.getValue().getAsString()));
-    table.print(io.out());
-    io.flush();
   }
 
   /** Ids can be scored without a tokenizer; the configuration then says what begins a text. */
