@@ -1,7 +1,7 @@
 /**
  * Loads models and runs the decoder, behind llama-api. The only packages that applications may use
  * directly are {@link dev.llama.core.catalogue} and {@link dev.llama.core.plan}, for planning
- * tools.
+ * tools, and {@link dev.llama.core.quantize}.
  */
 module dev.llama.core {
   requires transitive dev.llama.api;
@@ -10,6 +10,7 @@ module dev.llama.core {
 
   exports dev.llama.core.catalogue;
   exports dev.llama.core.plan;
+  exports dev.llama.core.quantize;
 
   provides dev.llama.spi.ModelLoader with
       dev.llama.core.model.CoreModelLoader;

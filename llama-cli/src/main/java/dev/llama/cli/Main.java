@@ -68,6 +68,7 @@ public final class Main {
             .addSubcommand(new PresetsCommand(io))
             .addSubcommand(new BenchCommand(io))
             .addSubcommand(new EvalCommand(io))
+            .addSubcommand(new QuantizeCommand(io))
             .addSubcommand(new BackendsCommand(io))
             .addSubcommand(new CommandLine.HelpCommand());
     return commandLine

@@ -78,7 +78,7 @@ class ArchitectureTest {
     "dev.llama.cpu.., org.slf4j..|com.sun.jna..|org.bytedeco..",
     "dev.llama.tiktoken.., org.slf4j..",
     "dev.llama.sentencepiece.., org.slf4j..",
-    "dev.llama.cli.., dev.llama.core.catalogue|dev.llama.core.plan|org.slf4j..|com.google.gson.."
+    "dev.llama.cli.., dev.llama.core.catalogue|dev.llama.core.plan|dev.llama.core.quantize|org.slf4j..|com.google.gson.."
         + "|picocli..|me.tongfei.progressbar..|com.sun.net.httpserver"
   })
   void modulesSeeTheApiAndWhatIsListed(String module, String others) {
