@@ -81,12 +81,9 @@ final class Fit {
         qx += wq * x[from + i];
       }
       double determinant = weights * q2 - q1 * q1;
-      if (determinant <= 0) {
-        continue; // all q are equal
-      }
       double s = (weights * qx - q1 * weighted) / determinant;
       double m = (q1 * qx - q2 * weighted) / determinant;
-      if (m < 0) {
+      if (m < 0 || determinant <= 0) { // a determinant of 0: all q are equal
         s = qx / q2;
         m = 0;
       }

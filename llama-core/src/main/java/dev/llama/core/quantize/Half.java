@@ -27,6 +27,15 @@ final class Half {
     return (short) (sign | rounded - 0x3800_0000 >>> 13);
   }
 
+  /**
+   * Rounds the unit of small integer scales. Subnormal units are rounded up: smaller integers make
+   * up for a unit that is too large, but none for one that is too small, or 0.
+   */
+  static short unit(float value) {
+    boolean subnormal = Math.abs(value) < 0x1p-14f && value != 0;
+    return fromFloat(subnormal ? value + Math.copySign(0x1.fp-26f, value) : value);
+  }
+
   /** Value of an IEEE binary16. */
   static float toFloat(short half) {
     int magnitude = half & 0x7fff;

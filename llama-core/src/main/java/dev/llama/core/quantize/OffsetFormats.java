@@ -67,8 +67,8 @@ final class OffsetFormats {
         largestScale = Math.max(largestScale, fit.scale);
         largestMinimum = Math.max(largestMinimum, fit.minimum);
       }
-      block.scale = Half.fromFloat(largestScale / mostIndex);
-      block.minimum = Half.fromFloat(largestMinimum / mostIndex);
+      block.scale = Half.unit(largestScale / mostIndex);
+      block.minimum = Half.unit(largestMinimum / mostIndex);
       float d = Half.toFloat(block.scale);
       float dmin = Half.toFloat(block.minimum);
       for (int g = 0; g < groups; g++) {

@@ -10,6 +10,7 @@ import dev.llama.core.quantize.QuantizationReport.TensorReport;
 import dev.llama.spi.TensorData;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -77,6 +78,9 @@ public final class Quantizer {
    * @throws CancelledException after {@link #cancel()}, or if the calling thread is interrupted
    */
   public QuantizationReport quantize(Path input, Path output) {
+    if (Thread.currentThread().isInterrupted()) {
+      throw new CancelledException(output + ": interrupted before it was begun");
+    }
     checkOutput(input, output);
     try (Source source =
         GgufFile.isGguf(input) ? GgufSource.open(input) : FolderSource.open(input)) {
@@ -159,11 +163,11 @@ public final class Quantizer {
       }
       file.complete(options.overwrite());
       return report(source, targets, errors, size);
-    } catch (IOException e) {
-      throw PartialFile.cannotWrite(output, e);
-    } catch (InterruptedException e) {
+    } catch (InterruptedException | ClosedByInterruptException e) {
       Thread.currentThread().interrupt();
       throw new CancelledException(output + ": interrupted; nothing is left of it");
+    } catch (IOException e) {
+      throw PartialFile.cannotWrite(output, e);
     }
   }
 

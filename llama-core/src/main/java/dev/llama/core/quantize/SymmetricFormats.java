@@ -60,7 +60,7 @@ final class SymmetricFormats {
         scales[g] = fit.scale;
         extreme = Math.abs(fit.scale) > Math.abs(extreme) ? fit.scale : extreme;
       }
-      block.scale = Half.fromFloat(extreme / -lowest);
+      block.scale = Half.unit(extreme / -lowest);
       float d = Half.toFloat(block.scale);
       for (int g = 0; g < GROUPS; g++) {
         fit.at(x, from + g * GROUP, GROUP);
