@@ -83,7 +83,8 @@ class ArchitectureTest {
     "dev.llama.tiktoken.., org.slf4j..",
     "dev.llama.sentencepiece.., org.slf4j..",
     "dev.llama.cli.., dev.llama.core.catalogue|dev.llama.core.plan|dev.llama.core.quantize"
-        + "|dev.llama.train..|org.slf4j..|com.google.gson..|picocli..|me.tongfei.progressbar..|com.sun.net.httpserver"
+        + "|dev.llama.train..|org.slf4j..|com.google.gson..|picocli..|me.tongfei.progressbar.."
+        + "|com.sun.net.httpserver"
   })
   void modulesSeeTheApiAndWhatIsListed(String module, String others) {
     List<String> seen = new ArrayList<>(List.of("java..", "sun.misc", API, SPI, module));
