@@ -39,4 +39,15 @@ public interface TokenizerProvider {
       TokenizerSource source, TokenizerOptions options) {
     return Optional.empty();
   }
+
+  /**
+   * Returns what cuts text into pieces before bytes are merged, for training a vocabulary.
+   *
+   * @param options the pattern; the other options have no influence
+   * @return empty if this family's vocabularies are not trained this way
+   * @throws dev.llama.InvalidInputException if the pattern is no regular expression
+   */
+  default Optional<TextSplitter> splitter(TokenizerOptions options) {
+    return Optional.empty();
+  }
 }

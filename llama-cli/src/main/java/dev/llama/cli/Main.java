@@ -69,6 +69,9 @@ public final class Main {
             .addSubcommand(new BenchCommand(io))
             .addSubcommand(new EvalCommand(io))
             .addSubcommand(new QuantizeCommand(io))
+            .addSubcommand(new TrainTokenizerCommand(io))
+            .addSubcommand(new GenerateStoriesCommand(io))
+            .addSubcommand(new GenerateDnaCommand(io))
             .addSubcommand(new BackendsCommand(io))
             .addSubcommand(new CommandLine.HelpCommand());
     return commandLine

@@ -64,7 +64,8 @@ class ModuleDescriptorsTest {
             "dev.llama.core",
                 Set.of(
                     "dev.llama.core.catalogue", "dev.llama.core.plan", "dev.llama.core.quantize"),
-            "dev.llama.train", Set.of("dev.llama.train"));
+            "dev.llama.train",
+                Set.of("dev.llama.train", "dev.llama.train.data", "dev.llama.train.samples"));
     modules()
         .forEach(
             (name, module) -> {

@@ -77,7 +77,7 @@ final class Corpus implements Closeable {
         // the next one
       }
     } catch (IOException e) {
-      throw unreadable(file, e);
+      throw files.unreadable(file, e);
     }
     if (blocks.size() == before) {
       throw new FormatException(
@@ -135,7 +135,7 @@ final class Corpus implements Closeable {
         }
       }
     } catch (IOException e) {
-      throw unreadable(block.file(), e);
+      throw files.unreadable(block.file(), e);
     }
     if (documents.size() - before != block.count(side)) {
       throw new TrainingException(
@@ -146,10 +146,6 @@ final class Corpus implements Closeable {
               + block.count(side)
               + " were; leave the data alone while they are trained on, and start again");
     }
-  }
-
-  private FormatException unreadable(int file, IOException e) {
-    return new FormatException(files.path(file), "cannot be read: " + e, e);
   }
 
   private Side side(long hash) {

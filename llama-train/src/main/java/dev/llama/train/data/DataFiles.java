@@ -71,6 +71,10 @@ final class DataFiles implements Closeable {
     };
   }
 
+  FormatException unreadable(int file, IOException e) {
+    return new FormatException(path(file), "cannot be read: " + e, e);
+  }
+
   private void addFolder(Path folder) {
     int before = files.size();
     try (Stream<Path> inside = Files.walk(folder)) {

@@ -1,5 +1,6 @@
 package dev.llama.train.data;
 
+import dev.llama.core.model.SplitMix64;
 import java.util.List;
 
 /**
@@ -24,10 +25,7 @@ final class Shuffle {
 
   /** Spreads a number over all 64 bits; a bijection. */
   static long mix(long z) {
-    z = (z + 0x9E3779B97F4A7C15L);
-    z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
-    z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
-    return z ^ (z >>> 31);
+    return SplitMix64.mix(z + 0x9E3779B97F4A7C15L);
   }
 
   /** Returns a number from 0 to below a bound; its bias is below bound / 2^64. */
