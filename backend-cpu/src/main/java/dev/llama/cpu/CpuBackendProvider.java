@@ -20,6 +20,7 @@ import java.util.Optional;
 public final class CpuBackendProvider implements BackendProvider {
   private static final String NATIVE = "native";
   private static final String OPENBLAS = "openblas";
+  private static final String VECTOR = "vector";
   private static final String REFERENCE = "reference";
 
   /** For {@link java.util.ServiceLoader}. */
@@ -67,6 +68,8 @@ public final class CpuBackendProvider implements BackendProvider {
         return openNative(NativeLibrary.load(), options.threads());
       case OPENBLAS:
         return openBlas(OpenBlasLoader.load(), options.threads());
+      case VECTOR:
+        return openVector(options.threads());
       case REFERENCE:
         return openReference(options.threads());
       default:
@@ -77,6 +80,8 @@ public final class CpuBackendProvider implements BackendProvider {
                 + NATIVE
                 + ", "
                 + OPENBLAS
+                + ", "
+                + VECTOR
                 + ", "
                 + REFERENCE);
     }
@@ -127,6 +132,19 @@ public final class CpuBackendProvider implements BackendProvider {
             + " for large products, plain Java for the rest; "
             + count(pool);
     return new CpuBackend(description, pool, new CpuOps(pool, product, attention), gradOps(pool));
+  }
+
+  private static Backend openVector(int threads) {
+    WorkerPool pool = new WorkerPool(threads);
+    try {
+      Attention attention = new JavaAttention(pool, VectorTier.loops());
+      CpuOps ops = new CpuOps(pool, VectorTier.product(pool), attention);
+      return new CpuBackend(
+          "cpu:vector — Java's Vector API; " + count(pool), pool, ops, gradOps(pool));
+    } catch (BackendException e) {
+      pool.close();
+      throw e;
+    }
   }
 
   private static Backend openReference(int threads) {
