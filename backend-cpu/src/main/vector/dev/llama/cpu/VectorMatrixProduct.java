@@ -4,7 +4,6 @@ import static dev.llama.cpu.VectorCodecs.FLOATS;
 
 import dev.llama.DType;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
 
 /**
  * Products with the Vector API. Weights are decoded to floats, four rows and CHUNK columns at a
@@ -158,10 +157,10 @@ final class VectorMatrixProduct implements MatrixProduct {
       s2 = FloatVector.fromArray(FLOATS, w, 2 * CHUNK + i).fma(v, s2);
       s3 = FloatVector.fromArray(FLOATS, w, 3 * CHUNK + i).fma(v, s3);
     }
-    sums[sum] += total(s0) + rest(w, i, x, at + i, count - i);
-    sums[sum + 1] += total(s1) + rest(w, CHUNK + i, x, at + i, count - i);
-    sums[sum + 2] += total(s2) + rest(w, 2 * CHUNK + i, x, at + i, count - i);
-    sums[sum + 3] += total(s3) + rest(w, 3 * CHUNK + i, x, at + i, count - i);
+    sums[sum] += VectorLoops.total(s0) + rest(w, i, x, at + i, count - i);
+    sums[sum + 1] += VectorLoops.total(s1) + rest(w, CHUNK + i, x, at + i, count - i);
+    sums[sum + 2] += VectorLoops.total(s2) + rest(w, 2 * CHUNK + i, x, at + i, count - i);
+    sums[sum + 3] += VectorLoops.total(s3) + rest(w, 3 * CHUNK + i, x, at + i, count - i);
   }
 
   /** The sums of a row of x are {@code stride} before those of the next. */
@@ -215,14 +214,10 @@ final class VectorMatrixProduct implements MatrixProduct {
 
   private static void add(
       FloatVector s0, FloatVector s1, FloatVector s2, FloatVector s3, float[] sums, int sum) {
-    sums[sum] += total(s0);
-    sums[sum + 1] += total(s1);
-    sums[sum + 2] += total(s2);
-    sums[sum + 3] += total(s3);
-  }
-
-  private static float total(FloatVector v) {
-    return v.reduceLanes(VectorOperators.ADD);
+    sums[sum] += VectorLoops.total(s0);
+    sums[sum + 1] += VectorLoops.total(s1);
+    sums[sum + 2] += VectorLoops.total(s2);
+    sums[sum + 3] += VectorLoops.total(s3);
   }
 
   private static float rest(float[] w, int wFrom, float[] x, int xFrom, int count) {
