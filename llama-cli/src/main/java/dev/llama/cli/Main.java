@@ -69,6 +69,7 @@ public final class Main {
             .addSubcommand(new BenchCommand(io))
             .addSubcommand(new EvalCommand(io))
             .addSubcommand(new QuantizeCommand(io))
+            .addSubcommand(new TrainCommand(io))
             .addSubcommand(new TrainTokenizerCommand(io))
             .addSubcommand(new GenerateStoriesCommand(io))
             .addSubcommand(new GenerateDnaCommand(io))
