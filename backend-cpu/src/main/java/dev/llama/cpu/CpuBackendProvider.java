@@ -140,7 +140,7 @@ public final class CpuBackendProvider implements BackendProvider {
     WorkerPool pool = new WorkerPool(threads);
     try {
       Attention attention = new JavaAttention(pool, VectorTier.loops());
-      CpuOps ops = new CpuOps(pool, VectorTier.product(pool), attention);
+      CpuOps ops = new CpuOps(VectorTier.product(pool), attention, new RowOps(pool));
       return new CpuBackend(
           "cpu:vector — Java's Vector API; " + count(pool), pool, ops, gradOps(pool));
     } catch (BackendException e) {

@@ -17,18 +17,17 @@ import jdk.incubator.vector.VectorSpecies;
 final class VectorCodecs {
   static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
 
-  private static final int LANES = FLOATS.length();
-  private static final VectorSpecies<Integer> INTS =
-      VectorSpecies.of(int.class, FLOATS.vectorShape());
-  private static final VectorSpecies<Short> SHORTS =
+  static final int LANES = FLOATS.length();
+  static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
+  static final VectorSpecies<Short> SHORTS =
       VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
 
   /** As many bytes as there are floats in a vector, or the fewest that make a vector. */
-  private static final VectorSpecies<Byte> BYTES =
+  static final VectorSpecies<Byte> BYTES =
       VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, LANES * 8)));
 
   /** Vectors of floats that a vector of bytes becomes. */
-  private static final int PARTS = BYTES.length() / LANES;
+  static final int PARTS = BYTES.length() / LANES;
 
   private static final int RAW = 1;
 

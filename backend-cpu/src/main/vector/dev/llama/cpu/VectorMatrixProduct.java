@@ -3,6 +3,7 @@ package dev.llama.cpu;
 import static dev.llama.cpu.VectorCodecs.FLOATS;
 
 import dev.llama.DType;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -32,6 +33,11 @@ final class VectorMatrixProduct implements MatrixProduct {
   public void multiply(CpuTensor out, CpuTensor x, CpuTensor weight, boolean add) {
     int rows = (int) x.rows();
     int outputs = (int) weight.rows();
+    VectorDots dots = rows == 1 ? VectorDots.of(weight.type()) : null;
+    if (dots != null) {
+      multiplyRow(out, x, weight, dots, add);
+      return;
+    }
     pool.parallelFor(
         outputs,
         Work.grain(pool, outputs, x.width() * rows),
@@ -40,6 +46,30 @@ final class VectorMatrixProduct implements MatrixProduct {
             int count = Math.min(BLOCK_ROWS, rows - row);
             new Block(out, x, weight, add, row, count, from, to, scratch).multiply();
           }
+        });
+  }
+
+  /** One row of x, as in generation: weights are used once, so they are not decoded first. */
+  private void multiplyRow(
+      CpuTensor out, CpuTensor x, CpuTensor weight, VectorDots dots, boolean add) {
+    int outputs = (int) weight.rows();
+    int width = (int) x.width();
+    pool.parallelFor(
+        outputs,
+        Work.grain(pool, outputs, width),
+        (from, to, scratch) -> {
+          float[] input = scratch.floats(INPUTS, width);
+          float[] sums = scratch.floats(SUMS, to - from);
+          x.get(0, 0, width, input, 0);
+          if (add) {
+            out.get(0, from, to - from, sums, 0);
+          } else {
+            Arrays.fill(sums, 0, to - from, 0f);
+          }
+          for (int o = from; o < to; o++) {
+            sums[o - from] += dots.dot(weight.segment(o), weight.offset(o), input, width, scratch);
+          }
+          out.put(0, from, to - from, sums, 0);
         });
   }
 
@@ -91,7 +121,7 @@ final class VectorMatrixProduct implements MatrixProduct {
         if (add) {
           out.get(firstRow + r, from, outputs, sums, r * outputs);
         } else {
-          java.util.Arrays.fill(sums, r * outputs, (r + 1) * outputs, 0f);
+          Arrays.fill(sums, r * outputs, (r + 1) * outputs, 0f);
         }
       }
       DType type = weight.type();
