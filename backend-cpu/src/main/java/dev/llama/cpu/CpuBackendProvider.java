@@ -19,6 +19,7 @@ import java.util.Optional;
 public final class CpuBackendProvider implements BackendProvider {
   private static final String NATIVE = "native";
   private static final String OPENBLAS = "openblas";
+  private static final String VECTOR = "vector";
   private static final String REFERENCE = "reference";
 
   /** For {@link java.util.ServiceLoader}. */
@@ -66,6 +67,8 @@ public final class CpuBackendProvider implements BackendProvider {
         return openNative(NativeLibrary.load(), options.threads());
       case OPENBLAS:
         return openBlas(OpenBlasLoader.load(), options.threads());
+      case VECTOR:
+        return openVector(options.threads());
       case REFERENCE:
         return openReference(options.threads());
       default:
@@ -76,6 +79,8 @@ public final class CpuBackendProvider implements BackendProvider {
                 + NATIVE
                 + ", "
                 + OPENBLAS
+                + ", "
+                + VECTOR
                 + ", "
                 + REFERENCE);
     }
@@ -134,6 +139,19 @@ public final class CpuBackendProvider implements BackendProvider {
         pool,
         new CpuOps(product, attention, new RowOps(pool)),
         CpuGradOps.inJava(pool));
+  }
+
+  private static Backend openVector(int threads) {
+    WorkerPool pool = new WorkerPool(threads);
+    try {
+      Attention attention = new JavaAttention(pool, VectorTier.loops());
+      CpuOps ops = new CpuOps(VectorTier.product(pool), attention, new RowOps(pool));
+      return new CpuBackend(
+          "cpu:vector — Java's Vector API; " + count(pool), pool, ops, gradOps(pool));
+    } catch (BackendException e) {
+      pool.close();
+      throw e;
+    }
   }
 
   private static Backend openReference(int threads) {
