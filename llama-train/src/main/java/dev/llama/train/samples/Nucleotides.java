@@ -12,8 +12,8 @@ import java.util.Locale;
 public final class Nucleotides {
   private static final String LETTERS = "ACGT";
   private static final String MOTIF = "GCTATAAAAG"; // much as promoters have it
-  private static final int FAMILIES = 6;
-  private static final int CODONS = 12; // of 61; genes prefer some
+  private static final int FAMILIES = 4;
+  private static final int CODONS = 8; // of 61; genes prefer some
   private static final double MUTATION = 0.02;
 
   private final long seed;
@@ -62,11 +62,11 @@ public final class Nucleotides {
     StringBuilder sequence = new StringBuilder(length + 512);
     while (sequence.length() < length) {
       int kind = chance.below(10);
-      if (kind < 4) {
+      if (kind < 5) {
         String copy = mutated(families[chance.below(FAMILIES)], chance);
         sequence.append(
             (chance.below(4) == 0 ? reverseComplement(copy) : copy).toLowerCase(Locale.ROOT));
-      } else if (kind < 5) {
+      } else if (kind < 6) {
         String unit = uniform(2 + chance.below(4), chance);
         sequence.append(unit.repeat(8 + chance.below(16)).toLowerCase(Locale.ROOT));
       } else if (kind < 8) {
