@@ -19,8 +19,9 @@ final class ModelChoice {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "PATH",
-      description = "Folder with config.json and safetensors weights, or a .gguf file. Required, but"
-          + " for generate, which has a small model of its own that tells stories.")
+      description =
+          "Folder with config.json and safetensors weights, or a .gguf file. Required, but"
+              + " for generate, which has a small model of its own that tells stories.")
   private Path path;
 
   @Option(
