@@ -15,7 +15,7 @@ import java.util.Optional;
  * it is there; {@code openblas}, OpenBLAS and plain Java; {@code reference}, plain Java alone. The
  * kernels use the best instruction set that the CPU has; the system property {@code
  * llama.cpu.level} names a lesser one ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code
- * neon}, {@code dotprod}) before the first use.
+ * amx}, {@code neon}, {@code dotprod}) before the first use.
  */
 public final class CpuBackendProvider implements BackendProvider {
   private static final String NATIVE = "native";
@@ -114,7 +114,8 @@ public final class CpuBackendProvider implements BackendProvider {
       description += ", " + blas.version() + " for large products";
     }
     CpuOps ops =
-        new CpuOps(new NativeMatrixProduct(pool, large), attention, new NativeRowOps(pool));
+        new CpuOps(
+            new NativeMatrixProduct(library, pool, large), attention, new NativeRowOps(pool));
     return new CpuBackend(description + "; " + count(pool), pool, ops, gradOps(pool));
   }
 

@@ -31,7 +31,8 @@ class NativeLevelsConformanceTest {
       WorkerPool pool = new WorkerPool(3);
       Attention attention = new NativeAttention(pool, new JavaAttention(pool));
       CpuOps ops =
-          new CpuOps(new NativeMatrixProduct(pool, null), attention, new NativeRowOps(pool));
+          new CpuOps(
+              new NativeMatrixProduct(library, pool, null), attention, new NativeRowOps(pool));
       GradOps grad =
           new CpuGradOps(pool, new JavaGradProduct(pool), new JavaAttentionGradient(pool));
       return new CpuBackend(library.description() + " alone", pool, ops, grad);
@@ -63,6 +64,13 @@ class NativeLevelsConformanceTest {
   class Avx512Vnni extends LevelConformance {
     Avx512Vnni() {
       super(Level.AVX512VNNI);
+    }
+  }
+
+  @Nested
+  class Amx extends LevelConformance {
+    Amx() {
+      super(Level.AMX);
     }
   }
 
