@@ -20,9 +20,14 @@ typedef const void *const *Environment; /* the table of the functions of the int
 #define UNUSED_CALLER (void)environment, (void)class
 
 #if defined(__x86_64__)
-extern const struct kernels llama_kernels_avx2, llama_kernels_avx512, llama_kernels_avx512vnni;
-static const struct kernels *const levels[] = {&llama_kernels_avx2, &llama_kernels_avx512,
-                                               &llama_kernels_avx512vnni};
+extern const struct kernels llama_kernels_avx2, llama_kernels_avx512, llama_kernels_avx512vnni,
+    llama_kernels_amx;
+static const struct kernels *const levels[] = {
+    &llama_kernels_avx2, &llama_kernels_avx512, &llama_kernels_avx512vnni,
+#ifndef _WIN32 /* see may_use_tiles in features.c */
+    &llama_kernels_amx,
+#endif
+};
 #else
 extern const struct kernels llama_kernels_neon, llama_kernels_dotprod;
 static const struct kernels *const levels[] = {&llama_kernels_neon, &llama_kernels_dotprod};
@@ -65,6 +70,19 @@ METHOD(void, productQuantized)(CALLER, jint type, jlong out, jlong out_stride, j
   UNUSED_CALLER;
   chosen->product_quantized((enum format)type, (float *)out, out_stride, (const uint8_t *)x, rows,
                             (const uint8_t *)w, inputs, outputs, add);
+}
+
+METHOD(void, pack)(CALLER, jint type, jlong out, jlong first, jlong x, jlong x_stride, jlong rows,
+                   jlong inputs) {
+  UNUSED_CALLER;
+  chosen->pack((enum format)type, (uint8_t *)out, first, (const float *)x, x_stride, rows, inputs);
+}
+
+METHOD(void, productMany)(CALLER, jint type, jlong out, jlong out_stride, jlong x, jlong rows,
+                          jlong w, jlong inputs, jlong outputs, jlong add, jlong scratch) {
+  UNUSED_CALLER;
+  chosen->product_many((enum format)type, (float *)out, out_stride, (const uint8_t *)x, rows,
+                       (const uint8_t *)w, inputs, outputs, add, (uint8_t *)scratch);
 }
 
 METHOD(void, attention)(CALLER, jlong a, jlong key_head, jlong first_row, jlong rows, jlong from,

@@ -87,11 +87,24 @@ struct sequence; /* in grad_attention.c */
   K(adamw, (float *weight, float *m, float *v, const float *gradient, const float *numbers,      \
             int64_t count))
 
+/* Kernels that only some instruction sets have: see many.c and amx.c. */
+#define KERNELS_FOR_MANY_ROWS(K)                                                                 \
+  K(pack, (enum format type, uint8_t *out, int64_t first, const float *x, int64_t x_stride,      \
+           int64_t rows, int64_t inputs))                                                        \
+  K(product_many, (enum format type, float *out, int64_t out_stride, const uint8_t *x,           \
+                   int64_t rows, const uint8_t *w, int64_t inputs, int64_t outputs, int64_t add, \
+                   uint8_t *scratch))
+
+#if defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
+#define HAS_MANY_ROWS
+#endif
+
 #define KERNEL_FIELD(name, arguments) void (*name) arguments;
 
 /* All kernels of one instruction set. */
 struct kernels {
   KERNELS(KERNEL_FIELD)
+  KERNELS_FOR_MANY_ROWS(KERNEL_FIELD) /* or 0 */
 };
 
 #define CONCATENATED(a, b, c) a##b##_##c

@@ -34,7 +34,7 @@ run() {
 native() {
   if grep -qw "$2" /proc/cpuinfo; then
     run "$X86_64_CC" "$1" "$3"
-    run "$MINGW_CC" "$1" "$3 $windows" wine
+    [ "$1" = amx ] || run "$MINGW_CC" "$1" "$3 $windows" wine # no tiles on Windows
   else
     echo "skipped: $1, not in this CPU"
   fi
@@ -43,5 +43,6 @@ native() {
 native avx2 avx2 "$avx2"
 native avx512 avx512vl "$avx512"
 native avx512vnni avx512_vnni "$avx512vnni"
+native amx amx_bf16 "$amx"
 run "$AARCH64_CC" neon "$neon" qemu-aarch64 -cpu cortex-a53
 run "$AARCH64_CC" dotprod "$dotprod" qemu-aarch64 -cpu max

@@ -14,7 +14,7 @@ import java.util.Optional;
  * it is there; {@code openblas}, OpenBLAS and plain Java; {@code reference}, plain Java alone. The
  * kernels use the best instruction set that the CPU has; the system property {@code
  * llama.cpu.level} names a lesser one ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code
- * neon}, {@code dotprod}) before the first use.
+ * amx}, {@code neon}, {@code dotprod}) before the first use.
  */
 public final class CpuBackendProvider implements BackendProvider {
   private static final String NATIVE = "native";
@@ -118,7 +118,7 @@ public final class CpuBackendProvider implements BackendProvider {
       description += ", " + blas.version() + " for large products";
     }
     NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
-    NativeLargeProduct product = new NativeLargeProduct(pool, new NativeMatrixProduct(pool, large));
+    NativeLargeProduct product = new NativeLargeProduct(pool, new NativeMatrixProduct(library, pool, large));
     RowOps rows = new NativeRowOps(pool);
     CpuOps ops = new CpuOps(product, sequences, rows);
     CpuGradOps grad = CpuGradOps.inC(pool, product, sequences, rows);
@@ -147,7 +147,7 @@ public final class CpuBackendProvider implements BackendProvider {
       Attention attention = new JavaAttention(pool, VectorTier.loops());
       CpuOps ops = new CpuOps(VectorTier.product(pool), attention, new RowOps(pool));
       return new CpuBackend(
-          "cpu:vector — Java's Vector API; " + count(pool), pool, ops, gradOps(pool));
+          "cpu:vector — Java's Vector API; " + count(pool), pool, ops, CpuGradOps.inJava(pool));
     } catch (BackendException e) {
       pool.close();
       throw e;

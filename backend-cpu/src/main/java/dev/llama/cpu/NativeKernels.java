@@ -65,9 +65,9 @@ final class NativeKernels {
    */
   static native void quantize(long out, long x, long xStride, long rows, long inputs);
 
-  /** Returns the size of a row of rounded activations: chunks of 256 with 8 scales and 8 sums. */
+  /** Returns the size of a row of rounded activations: see {@code rounded.h}. */
   static int quantizedBytes(long inputs) {
-    return Math.toIntExact((inputs + 255) / 256 * (256 + 2 * 8 * Float.BYTES));
+    return Math.toIntExact((inputs + 255) / 256 * (256 + 48 * Float.BYTES));
   }
 
   /**
@@ -93,6 +93,58 @@ final class NativeKernels {
       long inputs,
       long outputs,
       long add);
+
+  /** Bytes that {@link #productMany} needs for the weights that it unpacks, 64-byte aligned. */
+  static final int SCRATCH_BYTES = 1 << 20;
+
+  /** Rows that {@link #pack} may be given at a time, but for the last: a multiple of this. */
+  static final int PACKED_ROWS = 32;
+
+  /** Returns an upper bound of the size of {@code rows} rows that {@link #pack} has prepared. */
+  static int packedBytes(long rows, long inputs) {
+    long padded = (rows + PACKED_ROWS - 1) / PACKED_ROWS * PACKED_ROWS;
+    return Math.toIntExact(padded * ((inputs + 255) / 256 * 256) * Float.BYTES);
+  }
+
+  /**
+   * Prepares rows of activations for {@link #productMany}. How depends on the instruction set.
+   *
+   * @param format of the weights: any but F32
+   * @param out {@link #packedBytes} bytes for all rows, 64-byte aligned
+   * @param first index of the first of these rows, a multiple of {@link #PACKED_ROWS}
+   * @param x F32 [rows, inputs], these rows
+   * @param xStride distance of its rows, in elements
+   * @param rows number of these rows
+   * @param inputs at least 1
+   */
+  static native void pack(
+      int format, long out, long first, long x, long xStride, long rows, long inputs);
+
+  /**
+   * Computes {@code out[r][o] (=|+=) x[r] · weight[o]} by unpacking the weights once for all rows.
+   *
+   * @param format of the weights: any but F32
+   * @param out F32 [rows, outputs]
+   * @param outStride distance of its rows, in elements
+   * @param x rows as {@link #pack} leaves them
+   * @param rows at least 1
+   * @param weight [outputs, inputs]
+   * @param inputs a multiple of the format's block
+   * @param outputs at least 1
+   * @param add 1 to add to what is there, else 0
+   * @param scratch {@link #SCRATCH_BYTES} bytes, 64-byte aligned
+   */
+  static native void productMany(
+      int format,
+      long out,
+      long outStride,
+      long x,
+      long rows,
+      long weight,
+      long inputs,
+      long outputs,
+      long add,
+      long scratch);
 
   /**
    * Attends with the query heads of one key head, see {@code attention.c}.

@@ -31,7 +31,7 @@ class NativeLevelsConformanceTest {
       Attention attention = new NativeAttention(pool, new JavaAttention(pool));
       NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
       NativeLargeProduct product =
-          new NativeLargeProduct(pool, new NativeMatrixProduct(pool, null));
+          new NativeLargeProduct(pool, new NativeMatrixProduct(library, pool, null));
       RowOps rows = new NativeRowOps(pool);
       CpuOps ops = new CpuOps(product, sequences, rows);
       CpuGradOps grad = CpuGradOps.inC(pool, product, sequences, rows);
@@ -64,6 +64,13 @@ class NativeLevelsConformanceTest {
   class Avx512Vnni extends LevelConformance {
     Avx512Vnni() {
       super(Level.AVX512VNNI);
+    }
+  }
+
+  @Nested
+  class Amx extends LevelConformance {
+    Amx() {
+      super(Level.AMX);
     }
   }
 
