@@ -25,9 +25,11 @@ run() {
     $compiler $flags $level_flags -DLEVEL="$level" -c "$sources/$file.c" -o "$work/$file.o"
   done
   $compiler $flags -DSOURCES='""' -c "$sources/features.c" -o "$work/features.o"
-  $compiler -std=gnu11 -O2 -Wall -Wextra -Werror -DLEVEL="$level" -iquote "$sources" -static \
-    "$here/kernels_test.c" "$work"/*.o -lm -o "$work/test.exe"
-  "$@" "$work/test.exe"
+  for test in kernels_test grad_test; do
+    $compiler -std=gnu11 -O2 -Wall -Wextra -Werror -DLEVEL="$level" -iquote "$sources" -static \
+      "$here/$test.c" "$work"/*.o -lm -o "$work/test.exe"
+    "$@" "$work/test.exe"
+  done
 }
 
 # native LEVEL FEATURE "FLAGS": where this CPU has it.
