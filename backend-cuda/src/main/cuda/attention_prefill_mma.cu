@@ -28,13 +28,18 @@ struct Width {
 template <int N>
 DEVICE void copy_page(half_bits* to, const half_bits* from, int first, int begin, int end,
                       int head_dim) {
-  for (int i = threadIdx.x; i < KV_PAGE * N / 8; i += THREADS) {
-    int row = i / (N / 8);
-    int column = i % (N / 8) * 8;
-    int position = first + row;
-    bool valid = position >= begin && position < end && column < head_dim;
-    cp_async16(to + row * Width<N>::LINE + column, from + (valid ? row * head_dim + column : 0),
-               valid);
+  constexpr int LANES = N > 64 ? 16 : 8; /* that copy a row */
+  constexpr int ROWS = THREADS / LANES;
+  int row = threadIdx.x / LANES;
+  int column = threadIdx.x % LANES * 8;
+  if (column < N) {
+#pragma unroll
+    for (int i = 0; i < KV_PAGE / ROWS; i++) {
+      int position = first + row + i * ROWS;
+      bool valid = position >= begin && position < end && column < head_dim;
+      int at = valid ? (row + i * ROWS) * head_dim + column : 0;
+      cp_async16(to + (row + i * ROWS) * Width<N>::LINE + column, from + at, valid);
+    }
   }
   cp_async_commit();
 }
@@ -230,7 +235,7 @@ DEVICE void attention_prefill_mma_body(float* out, float* lse, const float* q, c
 }
 
 #define ATTENTION_PREFILL_MMA(n)                                                                  \
-  extern "C" __global__ void __launch_bounds__(THREADS)                                           \
+  extern "C" __global__ void __launch_bounds__(THREADS, 3)                                        \
       attention_prefill_mma_##n(float* out, float* lse, const float* q, const int2* tiles,        \
                                 const Run* runs, int layer, int heads, int kv_heads,              \
                                 int head_dim, float scale, int window) {                          \

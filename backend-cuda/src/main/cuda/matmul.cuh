@@ -33,14 +33,16 @@ struct Geometry {
   static constexpr int MMA_COLUMNS = S::COLUMNS / S::WARPS_ACROSS / 8;
 };
 
-/* Starts the copy of `rows` rows, DEPTH elements each from k0 on; zeros beyond the matrix. */
-template <class S>
-DEVICE void copy_slice(half_bits* to, const half_bits* from, int rows, int first, int count, int k0,
+/* Starts the copy of ROWS rows, DEPTH elements each from k0 on; zeros beyond the matrix. */
+template <class S, int ROWS>
+DEVICE void copy_slice(half_bits* to, const half_bits* from, int first, int count, int k0,
                        int inputs) {
   constexpr int CHUNKS = S::DEPTH / 8;
-  for (int i = threadIdx.x; i < rows * CHUNKS; i += Geometry<S>::THREADS) {
-    int row = i / CHUNKS;
-    int k = i % CHUNKS * 8;
+  constexpr int STEP = Geometry<S>::THREADS / CHUNKS; /* rows that the block copies at once */
+  int k = threadIdx.x % CHUNKS * 8;
+#pragma unroll
+  for (int i = 0; i < ROWS / STEP; i++) {
+    int row = threadIdx.x / CHUNKS + i * STEP;
     bool valid = first + row < count && k0 + k < inputs;
     const half_bits* at = from + (valid ? (size_t)(first + row) * inputs + k0 + k : 0);
     cp_async16(to + row * Geometry<S>::LINE + k, at, valid);
@@ -58,7 +60,7 @@ struct PlainWeights {
 
   /* Starts to bring the slice at k0. */
   DEVICE void begin(half_bits* to, int k0) {
-    copy_slice<S>(to, weight, S::COLUMNS, first, outputs, k0, inputs);
+    copy_slice<S, S::COLUMNS>(to, weight, first, outputs, k0, inputs);
   }
 
   /* Writes what begin did not. */
@@ -96,25 +98,32 @@ DEVICE void multiply_slice(float (&sums)[Geometry<S>::MMA_ROWS][Geometry<S>::MMA
   }
 }
 
-/* Each lane has two neighbouring columns of two rows of each fragment. */
+/* Sixteen rows of a warp's sums at a time pass through shared memory, so that the lanes write
+ * neighbouring elements. */
 template <class S>
-DEVICE void store_tile(float* out, const float* factors,
+DEVICE void store_tile(float* out, float* shared, const float* factors,
                        const float (&sums)[Geometry<S>::MMA_ROWS][Geometry<S>::MMA_COLUMNS][4],
                        int first_row, int first_column, int rows, int outputs, int add) {
   typedef Geometry<S> G;
+  constexpr int WIDTH = G::MMA_COLUMNS * 8;
   int lane = lane_index();
-  int warp_row = first_row + warp_index() / S::WARPS_ACROSS * G::MMA_ROWS * 16 + lane / 4;
-  int warp_column = first_column + warp_index() % S::WARPS_ACROSS * G::MMA_COLUMNS * 8 + lane % 4 * 2;
+  float* own = shared + warp_index() * 16 * WIDTH;
+  float* fragment = own + lane / 4 * WIDTH + lane % 4 * 2;
+  int column = first_column + warp_index() % S::WARPS_ACROSS * WIDTH + lane % WIDTH;
 #pragma unroll
-  for (int i = 0; i < G::MMA_ROWS * 2; i++) {
-    int row = warp_row + i * 8;
-    float factor = row < rows ? factors[row] : 0;
+  for (int i = 0; i < G::MMA_ROWS; i++) {
+    __syncwarp(ALL_LANES);
 #pragma unroll
-    for (int j = 0; j < G::MMA_COLUMNS * 2; j++) {
-      int column = warp_column + j / 2 * 8 + j % 2;
+    for (int j = 0; j < G::MMA_COLUMNS; j++) {
+      *(float2*)&fragment[j * 8] = make_float2(sums[i][j][0], sums[i][j][1]);
+      *(float2*)&fragment[j * 8 + 8 * WIDTH] = make_float2(sums[i][j][2], sums[i][j][3]);
+    }
+    __syncwarp(ALL_LANES);
+    int row = first_row + (warp_index() / S::WARPS_ACROSS * G::MMA_ROWS + i) * 16 + lane / WIDTH;
+    for (int e = lane; e < 16 * WIDTH; e += WARP, row += WARP / WIDTH) {
       if (row < rows && column < outputs) {
         float* to = out + (size_t)row * outputs + column;
-        float sum = sums[i / 2][j / 2][i % 2 * 2 + j % 2] * factor;
+        float sum = own[e] * factors[row];
         *to = add ? *to + sum : sum;
       }
     }
@@ -135,7 +144,7 @@ DEVICE void matmul_body(float* out, const void* x, const float* factors, const v
   int steps = (inputs + S::DEPTH - 1) / S::DEPTH;
   for (int s = 0; s < S::STAGES - 1; s++) {
     half_bits* stage = shared + s * G::STAGE;
-    copy_slice<S>(stage, (const half_bits*)x, S::ROWS, first_row, rows, s * S::DEPTH, inputs);
+    copy_slice<S, S::ROWS>(stage, (const half_bits*)x, first_row, rows, s * S::DEPTH, inputs);
     weights.begin(stage + S::ROWS * G::LINE, s * S::DEPTH);
     cp_async_commit();
     weights.finish(stage + S::ROWS * G::LINE);
@@ -145,14 +154,16 @@ DEVICE void matmul_body(float* out, const void* x, const float* factors, const v
     __syncthreads(); /* This slice is there; the one before has been used. */
     int ahead = step + S::STAGES - 1;
     half_bits* next = shared + ahead % S::STAGES * G::STAGE;
-    copy_slice<S>(next, (const half_bits*)x, S::ROWS, first_row, rows, ahead * S::DEPTH, inputs);
+    copy_slice<S, S::ROWS>(next, (const half_bits*)x, first_row, rows, ahead * S::DEPTH, inputs);
     weights.begin(next + S::ROWS * G::LINE, ahead * S::DEPTH);
     cp_async_commit();
     const half_bits* stage = shared + step % S::STAGES * G::STAGE;
     multiply_slice<T, S>(sums, stage, stage + S::ROWS * G::LINE);
     weights.finish(next + S::ROWS * G::LINE);
   }
-  store_tile<S>(out, factors, sums, first_row, first_column, rows, outputs, add);
+  cp_async_wait<0>();
+  __syncthreads(); /* All slices have been used. */
+  store_tile<S>(out, (float*)shared, factors, sums, first_row, first_column, rows, outputs, add);
 }
 
 #define MATMUL(name, type, shape, weights)                                                       \
