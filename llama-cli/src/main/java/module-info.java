@@ -2,6 +2,7 @@
 module dev.llama.cli {
   requires dev.llama.api;
   requires dev.llama.core;
+  requires dev.llama.train;
   requires com.google.gson;
   requires info.picocli;
   requires jdk.httpserver;

@@ -43,7 +43,9 @@ class ArchitectureTest {
     API,
     SPI,
     "dev.llama.core..",
+    "dev.llama.train..",
     "dev.llama.cpu..",
+    "dev.llama.cuda..",
     "dev.llama.tiktoken..",
     "dev.llama.sentencepiece.."
   };
@@ -75,11 +77,13 @@ class ArchitectureTest {
     "dev.llama, dev.llama.spi",
     "dev.llama.spi, dev.llama.spi",
     "dev.llama.core.., org.slf4j..|com.google.gson..",
-    "dev.llama.cpu.., org.slf4j..|com.sun.jna..|org.bytedeco..",
+    "dev.llama.train.., dev.llama.core..|org.slf4j..",
+    "dev.llama.cpu.., org.slf4j..|org.bytedeco..",
+    "dev.llama.cuda.., org.slf4j..|com.sun.jna..",
     "dev.llama.tiktoken.., org.slf4j..",
     "dev.llama.sentencepiece.., org.slf4j..",
-    "dev.llama.cli.., dev.llama.core.catalogue|dev.llama.core.plan|org.slf4j..|com.google.gson.."
-        + "|picocli..|me.tongfei.progressbar..|com.sun.net.httpserver"
+    "dev.llama.cli.., dev.llama.core.catalogue|dev.llama.core.plan|dev.llama.train..|org.slf4j.."
+        + "|com.google.gson..|picocli..|me.tongfei.progressbar..|com.sun.net.httpserver"
   })
   void modulesSeeTheApiAndWhatIsListed(String module, String others) {
     List<String> seen = new ArrayList<>(List.of("java..", "sun.misc", API, SPI, module));

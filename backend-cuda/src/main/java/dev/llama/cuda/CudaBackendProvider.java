@@ -1,0 +1,57 @@
+package dev.llama.cuda;
+
+import dev.llama.BackendException;
+import dev.llama.spi.Availability;
+import dev.llama.spi.Backend;
+import dev.llama.spi.BackendOptions;
+import dev.llama.spi.BackendProvider;
+import java.util.Optional;
+
+/**
+ * Runs on NVIDIA GPUs of compute capability 7.5 and higher, by the driver alone. The variant is the
+ * number of the device; without one, the first that can be used.
+ */
+public final class CudaBackendProvider implements BackendProvider {
+  /** For {@link java.util.ServiceLoader}. */
+  public CudaBackendProvider() {}
+
+  @Override
+  public String name() {
+    return "cuda";
+  }
+
+  /** Loads the driver, which stays loaded, and asks for its devices; takes none of their memory. */
+  @Override
+  public Availability probe() {
+    try {
+      Device device = device(Optional.empty());
+      return Availability.unusable(device + " is there, but this build has no kernels");
+    } catch (BackendException e) {
+      return Availability.unusable(e.getMessage());
+    } catch (LinkageError e) {
+      return Availability.unusable(needsJna(e));
+    }
+  }
+
+  @Override
+  public Backend open(BackendOptions options) {
+    try {
+      throw new BackendException(
+          device(options.variant()) + " is there, but this build has no kernels");
+    } catch (LinkageError e) {
+      throw new BackendException(needsJna(e), e);
+    }
+  }
+
+  private static Device device(Optional<String> variant) {
+    Driver.start();
+    return Device.choose(Device.list(), variant);
+  }
+
+  private static String needsJna(LinkageError e) {
+    return "the CUDA driver cannot be called ("
+        + e
+        + "); add the artifact net.java.dev.jna:jna, and see that JNA can unpack to its folder for"
+        + " temporary files and run from there: -Djna.tmpdir=/folder names another";
+  }
+}

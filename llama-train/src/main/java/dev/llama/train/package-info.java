@@ -1,0 +1,2 @@
+/** The trainer, its options, and what feeds it. */
+package dev.llama.train;
