@@ -7,7 +7,8 @@
  * Queries and keys are gone through twice, so that nothing is summed by atomics: results are the same
  * in every run.
  * tiles: {run, first row within the run} of all runs, also short ones; n: head_dim is at most 128 or
- * 256.
+ * 256. With dropout, seen weights are P' = P * factor or 0: dv takes P', dP takes the same factor.
+ * layer, seed, threshold, factor: see attention.cuh; seed is null for none.
  * Launch: attention_delta: grid ceil(count / 4), blocks of 128; attention_grad_q: grid (tiles, heads,
  * 1 for _128, 2 for _256); attention_grad_kv: grid (tiles, kv_heads, as before); blocks of 128;
  * dynamic shared memory of 4 * ((2 * BR + BC) * (P + 4) + BR * (BC + 4)) bytes, P = head_dim rounded
@@ -31,10 +32,31 @@ extern "C" __global__ void attention_delta(float* delta, const float* dout, cons
 }
 KERNEL(attention_delta)
 
-/* Whether the query with an index in its run sees a key. */
-DEVICE bool sees(int query, int key, int window) {
-  return key <= query && (window == 0 || key > query - window);
-}
+/* What the query with an index in its run sees of keys of the run. */
+struct Mask {
+  const Dropout& dropout;
+  const Run& run;
+  int query;
+  int window;
+  unsigned hash;
+
+  DEVICE Mask(const Dropout& dropout, const Shape& s, const Run& run, int head, int query,
+              int window)
+      : dropout(dropout), run(run), query(query), window(window), hash(0) {
+    if (dropout.seed != nullptr) {
+      hash = query_hash(dropout, s.layer, head, run.first_row + query);
+    }
+  }
+
+  DEVICE bool sees(int key) const {
+    return key <= query && (window == 0 || key > query - window) && query < run.count;
+  }
+
+  /* What dropout multiplies the weight with. */
+  DEVICE float factor(int key) const {
+    return dropout.seed == nullptr ? 1 : dropout_factor(dropout, hash, run.first_row + key);
+  }
+};
 
 /* Rows of a run of one head. */
 struct Rows {
@@ -76,7 +98,7 @@ template <int R>
 DEVICE void attention_grad_q_body(float* dq, const float* dout, const float* delta,
                                   const float* lse, const float* q, const float* k,
                                   const float* v, const int2* tiles, const Run* runs,
-                                  const Shape& s, float scale, int window) {
+                                  const Shape& s, float scale, int window, Dropout dropout) {
   DYNAMIC_SHARED(float, shared);
   Buffers<R> b(shared, s.head_dim);
   const Run& run = runs[tiles[blockIdx.x].x];
@@ -120,11 +142,13 @@ DEVICE void attention_grad_q_body(float* dq, const float* dout, const float* del
 #pragma unroll
     for (int i = 0; i < R; i++) {
       int query = own + threadIdx.x / LANES + i * GROUPS;
+      Mask mask(dropout, s, run, head, query, window);
 #pragma unroll
       for (int j = 0; j < R; j++) {
         int key = first + threadIdx.x % LANES + j * LANES;
         float p = exp2_fast((scores[i][j] * scale - lses[i]) * LOG2_E);
-        scores[i][j] = sees(query, key, window) ? p * (products[i][j] - deltas[i]) : 0;
+        float dp = products[i][j] * mask.factor(key);
+        scores[i][j] = mask.sees(key) ? p * (dp - deltas[i]) : 0;
       }
     }
     share_weights<R>(b.weights, scores);
@@ -136,33 +160,43 @@ DEVICE void attention_grad_q_body(float* dq, const float* dout, const float* del
                 s.head_dim);
 }
 
-/* Takes the queries of one head from `first` on into the gradients of a tile of keys and values. */
+/* One head of a run, as a tile of its keys and values sees it. */
+struct Head {
+  int index;
+  Rows queries;
+  Rows douts;
+  const float* lse;   /* of the run's first query */
+  const float* delta; /* likewise */
+};
+
+/* Takes queries from `first` on into the gradients of the keys and values from `own` on. */
 template <int R>
 DEVICE void add_queries(float4 (&dk)[R][Tile<R>::QUADS], float4 (&dv)[R][Tile<R>::QUADS],
-                        const Buffers<R>& b, const Rows& queries, const Rows& douts,
-                        const float* lse, const float* delta, int heads, int own, int first,
-                        int count, int head_dim, float scale, int window) {
+                        const Buffers<R>& b, const Head& head, const Run& run, const Shape& s,
+                        int own, int first, float scale, int window, const Dropout& dropout) {
   float weights[R][R] = {};
   float products[R][R] = {};
   __syncthreads(); /* What lay there before has been read. */
-  copy_run(b.passing, b.line, queries, first, Tile<R>::PASSING, count, head_dim);
+  copy_run(b.passing, b.line, head.queries, first, Tile<R>::PASSING, run.count, s.head_dim);
   __syncthreads();
   multiply_tiles<R>(weights, b.first, b.passing, b.line);
   __syncthreads();
-  copy_run(b.passing, b.line, douts, first, Tile<R>::PASSING, count, head_dim);
+  copy_run(b.passing, b.line, head.douts, first, Tile<R>::PASSING, run.count, s.head_dim);
   __syncthreads();
   multiply_tiles<R>(products, b.second, b.passing, b.line);
 #pragma unroll
   for (int j = 0; j < R; j++) {
     int query = first + threadIdx.x % LANES + j * LANES;
-    size_t at = (size_t)min(query, count - 1) * heads;
+    size_t at = (size_t)min(query, run.count - 1) * s.heads;
+    Mask mask(dropout, s, run, head.index, query, window);
 #pragma unroll
     for (int i = 0; i < R; i++) {
       int key = own + threadIdx.x / LANES + i * GROUPS;
-      bool seen = query < count && sees(query, key, window);
-      float p = seen ? exp2_fast((weights[i][j] * scale - lse[at]) * LOG2_E) : 0;
-      weights[i][j] = p;
-      products[i][j] = p * (products[i][j] - delta[at]);
+      float factor = mask.factor(key);
+      float p = exp2_fast((weights[i][j] * scale - head.lse[at]) * LOG2_E);
+      p = mask.sees(key) ? p : 0;
+      weights[i][j] = p * factor;
+      products[i][j] = p * (products[i][j] * factor - head.delta[at]);
     }
   }
   share_weights<R>(b.weights, weights);
@@ -170,7 +204,7 @@ DEVICE void add_queries(float4 (&dk)[R][Tile<R>::QUADS], float4 (&dv)[R][Tile<R>
   add_weighted<R>(dv, b.weights, b.passing, b.line);
   __syncthreads();
   share_weights<R>(b.weights, products);
-  copy_run(b.passing, b.line, queries, first, Tile<R>::PASSING, count, head_dim);
+  copy_run(b.passing, b.line, head.queries, first, Tile<R>::PASSING, run.count, s.head_dim);
   __syncthreads();
   add_weighted<R>(dk, b.weights, b.passing, b.line);
 }
@@ -179,7 +213,7 @@ template <int R>
 DEVICE void attention_grad_kv_body(float* dk, float* dv, const float* dout, const float* delta,
                                    const float* lse, const float* q, const float* k,
                                    const float* v, const int2* tiles, const Run* runs,
-                                   const Shape& s, float scale, int window) {
+                                   const Shape& s, float scale, int window, Dropout dropout) {
   DYNAMIC_SHARED(float, shared);
   Buffers<R> b(shared, s.head_dim);
   const Run& run = runs[tiles[blockIdx.x].x];
@@ -198,12 +232,11 @@ DEVICE void attention_grad_kv_body(float* dk, float* dv, const float* dout, cons
   int rows = min(Tile<R>::OWN, run.count - own);
   int end = window == 0 ? run.count : min(run.count, own + rows - 1 + window);
   for (int head = kv_head * group; head < (kv_head + 1) * group; head++) {
-    Rows queries = rows_of(q, run, s.heads, head, s.head_dim);
-    Rows douts = rows_of(dout, run, s.heads, head, s.head_dim);
     size_t at = (size_t)run.first_row * s.heads + head;
+    Head of = {head, rows_of(q, run, s.heads, head, s.head_dim),
+               rows_of(dout, run, s.heads, head, s.head_dim), lse + at, delta + at};
     for (int first = own; first < end; first += Tile<R>::PASSING) {
-      add_queries<R>(dks, dvs, b, queries, douts, lse + at, delta + at, s.heads, own, first,
-                     run.count, s.head_dim, scale, window);
+      add_queries<R>(dks, dvs, b, of, run, s, own, first, scale, window, dropout);
     }
   }
   float scales[R];
@@ -224,18 +257,22 @@ DEVICE void attention_grad_kv_body(float* dk, float* dv, const float* dout, cons
       attention_grad_q_##n(float* dq, const float* dout, const float* delta, const float* lse,    \
                            const float* q, const float* k, const float* v, const int2* tiles,     \
                            const Run* runs, int heads, int kv_heads, int head_dim, float scale,   \
-                           int window) {                                                          \
+                           int window, int layer, const int* seed, int threshold,                 \
+                           float factor) {                                                        \
     attention_grad_q_body<r>(dq, dout, delta, lse, q, k, v, tiles, runs,                          \
-                             {0, heads, kv_heads, head_dim}, scale, window);                      \
+                             {layer, heads, kv_heads, head_dim}, scale, window,                   \
+                             {seed, threshold, factor});                                          \
   }                                                                                               \
   KERNEL(attention_grad_q_##n)                                                                    \
   extern "C" __global__ void __launch_bounds__(THREADS)                                           \
       attention_grad_kv_##n(float* dk, float* dv, const float* dout, const float* delta,          \
                             const float* lse, const float* q, const float* k, const float* v,     \
                             const int2* tiles, const Run* runs, int heads, int kv_heads,          \
-                            int head_dim, float scale, int window) {                              \
+                            int head_dim, float scale, int window, int layer, const int* seed,    \
+                            int threshold, float factor) {                                        \
     attention_grad_kv_body<r>(dk, dv, dout, delta, lse, q, k, v, tiles, runs,                     \
-                              {0, heads, kv_heads, head_dim}, scale, window);                     \
+                              {layer, heads, kv_heads, head_dim}, scale, window,                  \
+                              {seed, threshold, factor});                                         \
   }                                                                                               \
   KERNEL(attention_grad_kv_##n)
 

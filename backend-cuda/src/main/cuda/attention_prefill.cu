@@ -4,7 +4,8 @@
  *   attention_prefill_<kind>_<n>: out [rows, heads * head_dim], lse [rows, heads] or null, for the
  *       rows of tiles of runs of this kind; others stay out. kind: rows, f32, f16; n: head_dim is at
  *       most 128 or 256
- * tiles: {run, first row within the run}, TILE_ROWS rows or what is left of the run.
+ * tiles: {run, first row within the run}, TILE_ROWS rows or what is left of the run. seed, threshold,
+ * factor: dropout, see attention.cuh; of kind rows only, seed is null for none.
  * Launch: grid (tiles, heads, 1 for _128, 2 for _256), blocks of 128; dynamic shared memory of
  * 4 * (BR * (P + 4) + BC * (P + 4) + BR * (BC + 4)) bytes, P = head_dim rounded up to 32, with
  * BR = 64, BC = 32 for _128 and BR = 32, BC = 16 for _256.
@@ -63,10 +64,26 @@ DEVICE void store_results(float* out, float* lse, const float (&largest)[R],
                 inverses, rows, shape.head_dim);
 }
 
+/* first_query, first_key: rows of the batch. */
+template <int R>
+DEVICE void drop_weights(float (&weights)[R][R], const Dropout& dropout, const Shape& shape,
+                         int first_query, int first_key) {
+#pragma unroll
+  for (int i = 0; i < R; i++) {
+    int query = first_query + threadIdx.x / LANES + i * GROUPS;
+    unsigned hash = query_hash(dropout, shape.layer, blockIdx.y, query);
+#pragma unroll
+    for (int j = 0; j < R; j++) {
+      int key = first_key + threadIdx.x % LANES + j * LANES;
+      weights[i][j] *= dropout_factor(dropout, hash, key);
+    }
+  }
+}
+
 template <int KIND, int R>
 DEVICE void attention_prefill_body(float* out, float* lse, const float* q, const float* k,
                                    const float* v, const int2* tiles, const Run* runs,
-                                   const Shape& shape, float scale, int window) {
+                                   const Shape& shape, float scale, int window, Dropout dropout) {
   constexpr int QUERIES = Tile<R>::OWN;
   constexpr int KEYS = Tile<R>::PASSING;
   int2 tile = tiles[gridDim.x - 1 - blockIdx.x]; /* later rows see more: they come first */
@@ -118,6 +135,9 @@ DEVICE void attention_prefill_body(float* out, float* lse, const float* q, const
       }
     }
     update_softmax<R>(scores, largest, sums, results);
+    if (KIND == KIND_ROWS && dropout.seed != nullptr) {
+      drop_weights<R>(scores, dropout, shape, first_row, run.first_row + first - run.first_position);
+    }
     share_weights<R>(weights, scores);
     __syncthreads(); /* The keys have been read. */
     plane = plane_of<KIND>(run, v, 1, shape, kv_head, first / KV_PAGE);
@@ -133,9 +153,10 @@ DEVICE void attention_prefill_body(float* out, float* lse, const float* q, const
   extern "C" __global__ void __launch_bounds__(THREADS)                                           \
       name(float* out, float* lse, const float* q, const float* k, const float* v,                \
            const int2* tiles, const Run* runs, int layer, int heads, int kv_heads, int head_dim,  \
-           float scale, int window) {                                                             \
+           float scale, int window, const int* seed, int threshold, float factor) {               \
     attention_prefill_body<kind, r>(out, lse, q, k, v, tiles, runs,                               \
-                                    {layer, heads, kv_heads, head_dim}, scale, window);           \
+                                    {layer, heads, kv_heads, head_dim}, scale, window,            \
+                                    {seed, threshold, factor});                                   \
   }                                                                                               \
   KERNEL(name)
 

@@ -1,7 +1,9 @@
 /*
  * Products of F32 matrices in F32 arithmetic, forward and backward:
  *   matmul_f32:        out [rows, outputs] (=|+=) x [rows, inputs] . weight [outputs, inputs]^T
- *   matmul_f32_grad_x: dx [rows, inputs] (=|+=) dout [rows, outputs] . weight [outputs, inputs]
+ *   matmul_f32_grad_x: dx [rows, inputs] (=|+=) dout [rows, outputs] . weight [outputs, inputs]; rows
+ *                      of dout are dout_stride elements apart, so that a part of the outputs can be
+ *                      taken
  *   matmul_f32_grad_w: dweight [outputs, inputs] += dout [rows, outputs]^T . x [rows, inputs]
  * Each comes with tiles of 64 and of 128 rows and columns: `_64` for small results, which it spreads
  * over more of the device, `_128` for the rest. Any sizes and alignment.
@@ -25,8 +27,9 @@ struct Slice {
 /* A factor: element (i, k) for row or column i of the result at position k of the sum. */
 struct Factor {
   const float* data;
-  int count; /* of i */
-  int depth; /* of k */
+  int count;  /* of i */
+  int depth;  /* of k */
+  int stride; /* from line to line, a line being what lies side by side */
 };
 
 /* Four elements that lie side by side, zeros beyond the end. */
@@ -49,12 +52,12 @@ struct Mover {
   float4 held;
 
   DEVICE void load(const Factor& f, int first, int k0) {
-    int stride = ALONG_SUM ? f.depth : f.count;
+    int elements = ALONG_SUM ? f.depth : f.count;
     int lines = ALONG_SUM ? f.count : f.depth;
-    bool aligned = is_aligned16(f.data) && stride % 4 == 0;
+    bool aligned = is_aligned16(f.data) && f.stride % 4 == 0;
     int line = threadIdx.x / LINE + (ALONG_SUM ? first : k0);
     int element = threadIdx.x % LINE * 4 + (ALONG_SUM ? k0 : first);
-    held = line < lines ? load4(f.data + (size_t)line * stride + element, stride - element, aligned)
+    held = line < lines ? load4(f.data + (size_t)line * f.stride + element, elements - element, aligned)
                         : make_float4(0, 0, 0, 0);
   }
 
@@ -151,19 +154,22 @@ DEVICE void matmul_body(float* out, Factor a, Factor b, int add) {
   extern "C" __global__ void __launch_bounds__(THREADS, 2)                                         \
       matmul_f32_##tile(float* out, const float* x, const float* weight, int rows, int inputs, \
                         int outputs, int add) {                                                 \
-    matmul_body<tile, true, true>(out, {x, rows, inputs}, {weight, outputs, inputs}, add);      \
+    matmul_body<tile, true, true>(out, {x, rows, inputs, inputs},                          \
+                                  {weight, outputs, inputs, inputs}, add);                      \
   }                                                                                             \
   KERNEL(matmul_f32_##tile)                                                                     \
   extern "C" __global__ void __launch_bounds__(THREADS, 2)                                         \
       matmul_f32_grad_x_##tile(float* dx, const float* dout, const float* weight, int rows,     \
-                               int inputs, int outputs, int add) {                              \
-    matmul_body<tile, true, false>(dx, {dout, rows, outputs}, {weight, inputs, outputs}, add);  \
+                               int inputs, int outputs, int add, int dout_stride) {             \
+    matmul_body<tile, true, false>(dx, {dout, rows, outputs, dout_stride},                      \
+                                   {weight, inputs, outputs, inputs}, add);                     \
   }                                                                                             \
   KERNEL(matmul_f32_grad_x_##tile)                                                              \
   extern "C" __global__ void __launch_bounds__(THREADS, 2)                                         \
       matmul_f32_grad_w_##tile(float* dweight, const float* dout, const float* x, int rows,     \
                                int inputs, int outputs) {                                       \
-    matmul_body<tile, false, false>(dweight, {dout, outputs, rows}, {x, inputs, rows}, 1);      \
+    matmul_body<tile, false, false>(dweight, {dout, outputs, rows, outputs},                \
+                                    {x, inputs, rows, inputs}, 1);                              \
   }                                                                                             \
   KERNEL(matmul_f32_grad_w_##tile)
 

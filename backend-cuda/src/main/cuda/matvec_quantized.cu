@@ -41,7 +41,7 @@ template <class C, int ROWS>
 DEVICE void dot(float (&sums)[ROWS], const void* weight, long long outputs, int output,
                 const Quantized& x, int rows) {
   constexpr int UNROLL = ROWS == 1 ? C::UNROLL : 1; /* registers hold sums as well */
-  constexpr int GROUPS = ROWS == 1 ? C::GROUPS : C::GROUPS / 2;
+  constexpr int GROUPS = ROWS == 1 ? C::GROUPS : (C::GROUPS + 1) / 2;
   constexpr int STEP = WARP / C::UNITS;
   int blocks = x.inputs / C::BLOCK;
   int part = lane_index() % C::UNITS;
