@@ -5,16 +5,16 @@
  *       sum of exp(score - m) * value, then m (in base 2), then the sum of exp(score - m). Rows of
  *       runs of another kind stay out. kind: rows, f32, f16
  *   attention_merge: parts of all splits to out [all rows, heads * head_dim] and lse [all rows,
- *       heads] or null, at rows decode_rows[i]; quantized: out of all_rows rows in 8 bits as well (see
- *       quantize.cuh; head_dim is then a multiple of 32), or null
+ *       heads] or null, at rows decode_rows[i]; quantized: out of all_rows rows in 8 bits as well
+ *       (see quantize.cuh; head_dim is then a multiple of 32), or null
  * The number of splits is the launch's, so that a graph can be replayed with any length; each block
  * finds its positions from the row's. The order of all sums depends on length and splits alone.
  * head_dim up to 256.
  * Launch: attention_decode: grid (splits, kv_heads * ceil(heads / kv_heads / 4), rows), blocks of
  * 128; attention_merge: grid (heads, rows), blocks of 128.
  *
- * A lane owns eight elements of a head, so that a group of lanes owns a key and its value; each warp
- * and each group keeps a softmax of its own until the end.
+ * A lane owns eight elements of a head, so that a group of lanes owns a key and its value; each
+ * warp and each group keeps a softmax of its own until the end.
  */
 #include "attention.cuh"
 #include "quantize.cuh"
@@ -290,14 +290,14 @@ DEVICE void attention_decode_body(float* parts, const float* q, const float* k, 
              head_dim);
 }
 
-#define ATTENTION_DECODE(name, kind)                                                              \
-  extern "C" __global__ void __launch_bounds__(WARPS* WARP)                                       \
-      name(float* parts, const float* q, const float* k, const float* v, const int* decode_rows,  \
-           const int* positions, const int* row_run, const Run* runs, int layer, int heads,       \
-           int kv_heads, int head_dim, float scale, int window) {                                 \
-    attention_decode_body<kind>(parts, q, k, v, decode_rows, positions, row_run, runs,            \
-                                {layer, heads, kv_heads, head_dim}, scale, window);               \
-  }                                                                                               \
+#define ATTENTION_DECODE(name, kind)                                                             \
+  extern "C" __global__ void __launch_bounds__(WARPS* WARP)                                      \
+      name(float* parts, const float* q, const float* k, const float* v, const int* decode_rows, \
+           const int* positions, const int* row_run, const Run* runs, int layer, int heads,      \
+           int kv_heads, int head_dim, float scale, int window) {                                \
+    attention_decode_body<kind>(parts, q, k, v, decode_rows, positions, row_run, runs,           \
+                                {layer, heads, kv_heads, head_dim}, scale, window);              \
+  }                                                                                              \
   KERNEL(name)
 
 ATTENTION_DECODE(attention_decode_rows, KIND_ROWS)

@@ -1,10 +1,10 @@
 /*
  * Products of small tiles in shared memory, of which exact attention is made, forward and backward.
  *
- * A block of 128 threads owns OWN rows (queries, or keys) of up to 512 / R elements; PASSING rows of
- * the other side pass through shared memory. Eight lanes share a row: a thread has R own rows and R
- * passing rows of the scores, and R own rows and every eighth group of four elements of results.
- * Rows in shared memory are `line` elements apart: the head rounded up to 32, and PAD.
+ * A block of 128 threads owns OWN rows (queries, or keys) of up to 512 / R elements; PASSING rows
+ * of the other side pass through shared memory. Eight lanes share a row: a thread has R own rows
+ * and R passing rows of the scores, and R own rows and every eighth group of four elements of
+ * results. Rows in shared memory are `line` elements apart: the head rounded up to 32, and PAD.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /*
- * Products of many rows with matrices on matrix units: out [rows, outputs] (=|+=) x [rows, inputs] .
- * weight [outputs, inputs] transposed, factors of 16 bits, sums in F32.
+ * Products of many rows with matrices on matrix units: out [rows, outputs] (=|+=) x [rows, inputs]
+ * . weight [outputs, inputs] transposed, factors of 16 bits, sums in F32.
  *
  * A block owns a tile of the result. Slices of both factors, DEPTH deep, pass through a ring of
  * STAGES buffers in shared memory, so that copies from global memory run ahead of the products. A
@@ -72,7 +72,8 @@ struct PlainWeights {
   DEVICE void finish(half_bits*) {}
 };
 
-/* sums += the products of one slice, for this warp's part of the tile. T: what 16 bits stand for. */
+/* sums += the products of one slice, for this warp's part of the tile. T: what 16 bits stand for.
+ * */
 template <class T, class S>
 DEVICE void multiply_slice(float (&sums)[Geometry<S>::MMA_ROWS][Geometry<S>::MMA_COLUMNS][4],
                            const half_bits* x, const half_bits* w) {
@@ -173,10 +174,10 @@ DEVICE void matmul_body(float* out, const void* x, const float* factors, const v
   store_tile<S>(out, (float*)shared, factors, sums, first_row, first_column, rows, outputs, add);
 }
 
-#define MATMUL(name, type, shape, weights)                                                       \
-  extern "C" __global__ void __launch_bounds__(Geometry<shape>::THREADS)                         \
-      name(float* out, const void* x, const float* factors, const void* weight, int rows,        \
-           int inputs, int outputs, int add) {                                                   \
-    matmul_body<type, shape, weights>(out, x, factors, weight, rows, inputs, outputs, add);      \
-  }                                                                                              \
+#define MATMUL(name, type, shape, weights)                                                  \
+  extern "C" __global__ void __launch_bounds__(Geometry<shape>::THREADS)                    \
+      name(float* out, const void* x, const float* factors, const void* weight, int rows,   \
+           int inputs, int outputs, int add) {                                              \
+    matmul_body<type, shape, weights>(out, x, factors, weight, rows, inputs, outputs, add); \
+  }                                                                                         \
   KERNEL(name)

@@ -7,8 +7,8 @@
 
 #include "common.cuh"
 
-/* Writes a block of 32 elements whose lane i has element i; `index` is that of lane 0's element among
- * all `count` elements. Every lane of the warp takes part. */
+/* Writes a block of 32 elements whose lane i has element i; `index` is that of lane 0's element
+ * among all `count` elements. Every lane of the warp takes part. */
 DEVICE void quantize_block(void* q, long long count, long long index, float value) {
   int lane = lane_index();
   float scale = warp_max(fabsf(value)) / 127;
