@@ -328,8 +328,8 @@ extern "C" __global__ void attention_merge(float* out, float* lse, const float* 
     value /= sum;
     out[at * head_dim + i] = value;
     if (quantized != nullptr) {
-      long long first = (long long)at * head_dim + i - lane_index();
-      quantize_block(quantized, (long long)all_rows * heads * head_dim, first, value);
+      Quantized to(quantized, all_rows, heads * head_dim);
+      quantize_block(to, row, (blockIdx.x * head_dim + i) / 32, value);
     }
   }
   if (lse != nullptr && threadIdx.x == 0) {

@@ -8,32 +8,28 @@
  * 128.
  */
 #include "matvec.cuh"
+#include "quantize.cuh"
 
-/* Activations as quantize_rows leaves them. */
-struct Quantized {
-  const signed char* q;
-  const uint2* scales;
-  int inputs;
-};
-
-/* The sum over a group of 16 or 32: scale * q . x - minimum * sum of x. */
+/* The sum over a group of 16 or 32 at an element of a row: scale * q . x - minimum * sum of x. */
 template <int GROUP>
-DEVICE float group_product(const int (&q)[GROUP / 4], Scaled s, const Quantized& x, int at) {
-  const uint4* from = (const uint4*)(x.q + at);
+DEVICE float group_product(const int (&q)[GROUP / 4], Scaled s, const Quantized& x, int row,
+                           int at) {
+  int block = at / 32;
   int product = 0;
 #pragma unroll
   for (int i = 0; i < GROUP / 16; i++) {
-    uint4 v = from[i];
+    int half = GROUP == 32 ? i : at / 16 % 2;
+    uint4 v = *(const uint4*)x.half(row, block, half);
     product = __dp4a(q[4 * i], (int)v.x, product);
     product = __dp4a(q[4 * i + 1], (int)v.y, product);
     product = __dp4a(q[4 * i + 2], (int)v.z, product);
     product = __dp4a(q[4 * i + 3], (int)v.w, product);
   }
-  uint2 block = x.scales[at / 32];
-  int first = (short)(block.y & 0xffff);
-  int second = (short)(block.y >> 16);
-  int sum = GROUP == 32 ? first + second : (at & 16) ? second : first;
-  return __uint_as_float(block.x) * (s.scale * (float)product - s.minimum * (float)sum);
+  uint2 scale = *x.scale(row, block);
+  int first = (short)(scale.y & 0xffff);
+  int second = (short)(scale.y >> 16);
+  int sum = GROUP == 32 ? first + second : at / 16 % 2 ? second : first;
+  return __uint_as_float(scale.x) * (s.scale * (float)product - s.minimum * (float)sum);
 }
 
 /* The lane's part of the products of a row of weights with ROWS rows of x. */
@@ -43,7 +39,7 @@ DEVICE void dot(float (&sums)[ROWS], const void* weight, long long outputs, int 
   constexpr int UNROLL = ROWS == 1 ? C::UNROLL : 1; /* registers hold sums as well */
   constexpr int GROUPS = ROWS == 1 ? C::GROUPS : (C::GROUPS + 1) / 2;
   constexpr int STEP = WARP / C::UNITS;
-  int blocks = x.inputs / C::BLOCK;
+  int blocks = x.blocks * 32 / C::BLOCK;
   int part = lane_index() % C::UNITS;
   int block = lane_index() / C::UNITS;
   Block b = block_of<C>(weight, outputs * blocks, (long long)output * blocks + block);
@@ -59,7 +55,7 @@ DEVICE void dot(float (&sums)[ROWS], const void* weight, long long outputs, int 
       int at = block * C::BLOCK + C::at(part, g);
 #pragma unroll
       for (int r = 0; r < ROWS; r++) {
-        sums[r] += group_product<C::GROUP>(q, s, x, row_of<ROWS>(r, rows) * x.inputs + at);
+        sums[r] += group_product<C::GROUP>(q, s, x, row_of<ROWS>(r, rows), at);
       }
     }
   }
@@ -74,10 +70,9 @@ DEVICE void matvec_body(float* out0, float* out1, float* out2, const void* x, co
   if (o.index >= o.outputs) {
     return;
   }
-  const signed char* bytes = (const signed char*)x;
-  const uint2* scales = (const uint2*)(bytes + (size_t)rows * inputs);
-  size_t first = (size_t)blockIdx.y * ROWS * inputs;
-  Quantized activations = {bytes + first, scales + first / 32, inputs};
+  Quantized activations(const_cast<void*>(x), rows, inputs);
+  activations.q += (size_t)blockIdx.y * ROWS * inputs;
+  activations.scales += (size_t)blockIdx.y * ROWS * activations.blocks;
   float sum = 0;
   float gate = 0;
 #pragma unroll 1

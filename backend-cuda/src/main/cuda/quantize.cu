@@ -9,12 +9,12 @@
  */
 #include "codecs.cuh"
 #include "elementwise.cuh"
+#include "quantize.cuh"
 
-/* Eight lanes share a block of 32. */
+/* Eight lanes share a block. */
 extern "C" __global__ void quantize_rows(void* q, const float* x, int rows, int inputs) {
-  long long count = (long long)rows * inputs;
-  uint2* scales = (uint2*)((char*)q + count);
-  long long quads = count / 4;
+  Quantized to(q, rows, inputs);
+  long long quads = (long long)rows * inputs / 4;
   long long last = (quads + WARP - 1) / WARP * WARP; /* whole warps: lanes shuffle */
   bool aligned = is_aligned16(x);
   for (long long i = first_element(); i < last; i += element_step()) {
@@ -35,9 +35,13 @@ extern "C" __global__ void quantize_rows(void* q, const float* x, int rows, int 
     sum += __shfl_xor_sync(ALL_LANES, sum, 2);
     int other = __shfl_xor_sync(ALL_LANES, sum, 4);
     if (i < quads) {
-      ((unsigned*)q)[i] = (a & 255) | (b & 255) << 8 | (c & 255) << 16 | (unsigned)d << 24;
+      int row = (int)(i / 8 / to.blocks);
+      int block = (int)(i / 8 % to.blocks);
+      unsigned* quants = (unsigned*)to.half(row, block, (int)(i % 8) / 4);
+      quants[i % 4] = (a & 255) | (b & 255) << 8 | (c & 255) << 16 | (unsigned)d << 24;
       if (i % 8 == 0) {
-        scales[i / 8] = make_uint2(__float_as_uint(scale), (sum & 0xffff) | (unsigned)other << 16);
+        unsigned sums = (sum & 0xffff) | (unsigned)other << 16;
+        *to.scale(row, block) = make_uint2(__float_as_uint(scale), sums);
       }
     }
   }

@@ -31,7 +31,7 @@ DEVICE void rms_norm_body(float* out, float* rstd, float* x, const float* y, con
     float v = x[start + i] * scale * weight[i];
     out[start + i] = v;
     if (quantized != nullptr) { /* width is a multiple of 32: whole warps */
-      quantize_block(quantized, (long long)rows * width, start + i - lane_index(), v);
+      quantize_block(Quantized(quantized, rows, width), blockIdx.x, i / 32, v);
     }
   }
   if (rstd != nullptr && threadIdx.x == 0) {
