@@ -12,7 +12,7 @@ kernels=$(cd "$here/../../main/cuda" && pwd)
 flags="-std=c++20 -O2 -g1 -fPIC -fvisibility=hidden -march=native -fno-strict-aliasing -Wall \
 -DLLAMA_EMULATOR=800 -I$here"
 traps="-fsanitize=alignment,bounds -fsanitize-undefined-trap-on-error -Wno-unknown-pragmas \
--Wno-unused-function -Wno-unused-variable"
+-Wno-unused-function -Wno-unused-variable -Wno-sign-compare"
 
 mkdir -p "$out"
 common=$(cat "$0" "$here"/*.h "$kernels"/*.cuh | sha256sum | cut -c 1-16)
@@ -34,6 +34,6 @@ if [ "${2-}" = "compile" ]; then
   compile "$3"
   exit
 fi
-objects=$(printf '%s\n' "$here"/*.cpp "$kernels"/*.cu | xargs -P 2 -n 1 "$0" "$out" compile | sort)
+objects=$(printf '%s\n' "$here"/*.cpp "$kernels"/*.cu | xargs -P 2 -n 1 "$0" "$out" compile)
 g++ -shared -o "$out/libcuda_emulator.so.$$" $objects
 mv "$out/libcuda_emulator.so.$$" "$out/libcuda_emulator.so"

@@ -25,7 +25,7 @@ public final class CudaBackendProvider implements BackendProvider {
   public Availability probe() {
     try {
       Device device = device(Optional.empty());
-      return Availability.unusable(device + " is there, but this build has no kernels");
+      return Availability.usable(1000, device.description());
     } catch (BackendException e) {
       return Availability.unusable(e.getMessage());
     } catch (LinkageError e) {
@@ -36,8 +36,7 @@ public final class CudaBackendProvider implements BackendProvider {
   @Override
   public Backend open(BackendOptions options) {
     try {
-      throw new BackendException(
-          device(options.variant()) + " is there, but this build has no kernels");
+      return CudaBackend.open(device(options.variant()));
     } catch (LinkageError e) {
       throw new BackendException(needsJna(e), e);
     }
