@@ -1,0 +1,77 @@
+/*
+ * Activations in the formats that products take.
+ *   quantize_rows: x [rows, inputs] to int8 with a scale for each 32: q [rows, inputs] bytes, then
+ *                  8 bytes for each block of 32: its scale (F32) and the sums of its first and last
+ *                  16 quants (two int16). inputs is a multiple of 32
+ *   round_rows_f16, round_rows_bf16: x [rows, inputs] to 16 bits, each row times a power of two that
+ *                  brings its largest element below 2^15, where half ends; the inverse goes to
+ *                  factors [rows]
+ * Launch: quantize_rows: any grid, blocks of any multiple of 32; round_rows: one block for each row,
+ * of any multiple of 32 threads.
+ */
+#include "codecs.cuh"
+#include "elementwise.cuh"
+
+/* Eight lanes share a block of 32. */
+extern "C" __global__ void quantize_rows(void* q, const float* x, int rows, int inputs) {
+  long long count = (long long)rows * inputs;
+  uint2* scales = (uint2*)((char*)q + count);
+  long long quads = count / 4;
+  long long last = (quads + WARP - 1) / WARP * WARP; /* whole warps: lanes shuffle */
+  bool aligned = is_aligned16(x);
+  for (long long i = first_element(); i < last; i += element_step()) {
+    float4 v = make_float4(0, 0, 0, 0);
+    if (i < quads) {
+      const float* from = x + 4 * i;
+      v = aligned ? *(const float4*)from : make_float4(from[0], from[1], from[2], from[3]);
+    }
+    float largest = fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w)));
+    float scale = warp_max(largest, 8) / 127;
+    float inverse = scale > 0 ? 1 / scale : 0;
+    int a = __float2int_rn(v.x * inverse);
+    int b = __float2int_rn(v.y * inverse);
+    int c = __float2int_rn(v.z * inverse);
+    int d = __float2int_rn(v.w * inverse);
+    int sum = a + b + c + d;
+    sum += __shfl_xor_sync(ALL_LANES, sum, 1);
+    sum += __shfl_xor_sync(ALL_LANES, sum, 2);
+    int other = __shfl_xor_sync(ALL_LANES, sum, 4);
+    if (i < quads) {
+      ((unsigned*)q)[i] = (a & 255) | (b & 255) << 8 | (c & 255) << 16 | (unsigned)d << 24;
+      if (i % 8 == 0) {
+        scales[i / 8] = make_uint2(__float_as_uint(scale), (sum & 0xffff) | (unsigned)other << 16);
+      }
+    }
+  }
+}
+KERNEL(quantize_rows)
+
+template <class T>
+DEVICE void round_rows_body(void* out, float* factors, const float* x, int inputs) {
+  const float* from = x + (size_t)blockIdx.x * inputs;
+  typename T::Element* to = (typename T::Element*)out + (size_t)blockIdx.x * inputs;
+  float largest = 0;
+  for (int i = threadIdx.x; i < inputs; i += blockDim.x) {
+    largest = fmaxf(largest, fabsf(from[i]));
+  }
+  int exponent = (int)(__float_as_uint(block_max(largest)) >> 23); /* biased */
+  /* Zeros, infinities and what is small to begin with stay as they are. */
+  int shift = exponent > 127 + 13 && exponent < 255 ? exponent - (127 + 13) : 0;
+  float factor = __uint_as_float((unsigned)(127 - shift) << 23);
+  for (int i = threadIdx.x; i < inputs; i += blockDim.x) {
+    to[i] = (typename T::Element)T::pack(from[i] * factor, 0);
+  }
+  if (threadIdx.x == 0) {
+    factors[blockIdx.x] = 1 / factor;
+  }
+}
+
+extern "C" __global__ void round_rows_f16(void* out, float* factors, const float* x, int inputs) {
+  round_rows_body<F16>(out, factors, x, inputs);
+}
+KERNEL(round_rows_f16)
+
+extern "C" __global__ void round_rows_bf16(void* out, float* factors, const float* x, int inputs) {
+  round_rows_body<BF16>(out, factors, x, inputs);
+}
+KERNEL(round_rows_bf16)
