@@ -15,8 +15,11 @@ final class CudaAttention {
   /** Query heads that a block of the decode kernel serves together. */
   private static final int HEADS_PER_BLOCK = 4;
 
+  /** Largest head of the kernels whose blocks serve whole tiles. */
+  private static final int NARROW_HEAD = 128;
+
   private static final int MAX_SPLITS = 64;
-  private static final int DECODE_THREADS = 128;
+  private static final int ATTENTION_THREADS = 128;
 
   private final Gpu gpu;
 
@@ -75,6 +78,11 @@ final class CudaAttention {
     if (batch.decodeCount() > 0) {
       decode(out, lse, q, k, v, batch, spec, kinds);
     }
+    if (batch.tileCount() > 0) {
+      for (CudaBatch.Kind kind : kinds) {
+        prefill(kind, out, lse, q, k, v, batch, spec);
+      }
+    }
   }
 
   private void append(
@@ -111,7 +119,7 @@ final class CudaAttention {
     for (CudaBatch.Kind kind : kinds) {
       gpu.launch(
           "attention_decode_" + suffix(kind),
-          new Grid(splits, blocks, rows, DECODE_THREADS, 0),
+          new Grid(splits, blocks, rows, ATTENTION_THREADS, 0),
           parts,
           q,
           k,
@@ -129,13 +137,54 @@ final class CudaAttention {
     }
     gpu.launch(
         "attention_merge",
-        Grid.plane(spec.heads(), rows, DECODE_THREADS),
+        Grid.plane(spec.heads(), rows, ATTENTION_THREADS),
         out,
         lse,
         parts,
         batch.decodeRowsAddress(),
         splits,
         spec.headDim());
+  }
+
+  private void prefill(
+      CudaBatch.Kind kind,
+      CudaTensor out,
+      CudaTensor lse,
+      CudaTensor q,
+      CudaTensor k,
+      CudaTensor v,
+      CudaBatch batch,
+      AttentionSpec spec) {
+    boolean narrow = spec.headDim() <= NARROW_HEAD;
+    gpu.launch(
+        "attention_prefill_" + suffix(kind) + (narrow ? "_128" : "_256"),
+        new Grid(
+            batch.tileCount(),
+            spec.heads(),
+            narrow ? 1 : 2,
+            ATTENTION_THREADS,
+            prefillSharedBytes(spec.headDim())),
+        out,
+        lse,
+        q,
+        k,
+        v,
+        batch.tilesAddress(),
+        batch.runsAddress(),
+        spec.layer(),
+        spec.heads(),
+        spec.keyValueHeads(),
+        spec.headDim(),
+        spec.scale(),
+        spec.window());
+  }
+
+  /** Queries, keys or values, and probabilities of a tile; rows padded against bank conflicts. */
+  private static int prefillSharedBytes(int headDim) {
+    int padded = (headDim + 31) / 32 * 32 + 4;
+    return headDim <= NARROW_HEAD
+        ? Float.BYTES * (64 * padded + 32 * padded + 64 * 36)
+        : Float.BYTES * (32 * padded + 16 * padded + 32 * 20);
   }
 
   /** So many that every multiprocessor has two blocks, whatever the length of the context. */

@@ -25,7 +25,7 @@ import java.util.List;
  */
 final class CudaBatch implements Batch {
   /** Runs of up to so many rows are attended row by row. */
-  static final int SHORT_RUN = 1 << 20;
+  static final int SHORT_RUN = 4;
 
   /** Rows of a tile; the kernels' {@code TILE_ROWS}. */
   static final int TILE = 64;
