@@ -55,7 +55,8 @@ final class Checks {
   }
 
   /** Returns an F32 tensor of the same shape as another. */
-  static CudaTensor like(String op, String name, Tensor tensor, String otherName, CudaTensor other) {
+  static CudaTensor like(
+      String op, String name, Tensor tensor, String otherName, CudaTensor other) {
     CudaTensor own = floats(op, name, tensor);
     if (own.rows() != other.rows() || own.width() != other.width()) {
       throw mismatch(op, name, own, otherName, other);

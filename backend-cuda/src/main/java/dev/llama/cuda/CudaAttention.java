@@ -89,8 +89,7 @@ final class CudaAttention {
       CudaBatch.Kind kind, CudaTensor k, CudaTensor v, CudaBatch batch, AttentionSpec spec) {
     gpu.launch(
         "kv_append_" + suffix(kind),
-        Grid.plane(
-            batch.rows(), Math.min(Grid.ceil(k.width(), Grid.THREADS), 64), Grid.THREADS),
+        Grid.plane(batch.rows(), Math.min(Grid.ceil(k.width(), Grid.THREADS), 64), Grid.THREADS),
         k,
         v,
         batch.positions(),

@@ -74,8 +74,7 @@ final class CudaBackend implements Backend {
     }
     String name = "a tensor " + type + " " + CudaTensor.describe(shape);
     long bytes = CudaTensor.byteSize(name, type, shape);
-    return CudaTensor.whole(
-        type, shape, new CudaTensor.Owner(gpu, gpu.allocateZeros(bytes, name)));
+    return CudaTensor.whole(type, shape, new CudaTensor.Owner(gpu, gpu.allocateZeros(bytes, name)));
   }
 
   @Override

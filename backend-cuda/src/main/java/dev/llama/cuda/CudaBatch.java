@@ -79,10 +79,7 @@ final class CudaBatch implements Batch {
   CudaBatch(Gpu gpu, int maxRows) {
     if (maxRows < 1 || maxRows > Integer.MAX_VALUE / ROW_BYTES) {
       throw new InvalidInputException(
-          "batch: maxRows is "
-              + maxRows
-              + "; it must be 1 to "
-              + Integer.MAX_VALUE / ROW_BYTES);
+          "batch: maxRows is " + maxRows + "; it must be 1 to " + Integer.MAX_VALUE / ROW_BYTES);
     }
     this.gpu = gpu;
     this.maxRows = maxRows;

@@ -194,8 +194,7 @@ final class CudaKvCache implements KvCache {
     growTable();
     if (tableValid < pageCount) {
       ByteBuffer entries =
-          ByteBuffer.allocate((pageCount - tableValid) * Long.BYTES)
-              .order(ByteOrder.LITTLE_ENDIAN);
+          ByteBuffer.allocate((pageCount - tableValid) * Long.BYTES).order(ByteOrder.LITTLE_ENDIAN);
       for (int i = tableValid; i < pageCount; i++) {
         entries.putLong(pages[i].address);
       }

@@ -70,8 +70,7 @@ final class CudaTensor implements Tensor {
   static CudaTensor whole(DType type, long[] shape, Owner owner) {
     boolean vector = shape.length == 1;
     long rows = vector ? 1 : shape[0];
-    return new CudaTensor(
-        type, vector, rows, shape[shape.length - 1], owner.address, owner, false);
+    return new CudaTensor(type, vector, rows, shape[shape.length - 1], owner.address, owner, false);
   }
 
   /** A vector of integers inside memory that something else owns. */

@@ -194,8 +194,7 @@ final class Gpu implements AutoCloseable {
   void clear(long address, long bytes) {
     enter();
     try {
-      Driver.check(
-          Cu.cuMemsetD8Async(address, (byte) 0, bytes, stream), "cuMemsetD8Async", bytes);
+      Driver.check(Cu.cuMemsetD8Async(address, (byte) 0, bytes, stream), "cuMemsetD8Async", bytes);
     } finally {
       exit();
     }
@@ -283,8 +282,7 @@ final class Gpu implements AutoCloseable {
     } finally {
       planning = false;
     }
-    Driver.check(
-        Cu.cuStreamBeginCapture(stream, Cu.CAPTURE_MODE_RELAXED), "cuStreamBeginCapture");
+    Driver.check(Cu.cuStreamBeginCapture(stream, Cu.CAPTURE_MODE_RELAXED), "cuStreamBeginCapture");
     capturing = true;
     boolean whole = false;
     try {

@@ -46,12 +46,7 @@ record Grid(long x, long y, long z, int threads, int sharedBytes) {
 
   /** Whether a device takes it. */
   boolean isPossible() {
-    return x >= 1
-        && x <= Integer.MAX_VALUE
-        && y >= 1
-        && y <= MAX_Y
-        && z >= 1
-        && z <= MAX_Y;
+    return x >= 1 && x <= Integer.MAX_VALUE && y >= 1 && y <= MAX_Y && z >= 1 && z <= MAX_Y;
   }
 
   @Override

@@ -32,8 +32,7 @@ final class Transfers implements AutoCloseable {
             Cu.cuMemHostAlloc(gpu.outAddress(), CHUNK_BYTES, 0), "cuMemHostAlloc", CHUNK_BYTES);
         addresses[i] = gpu.out();
         buffers[i] = new Pointer(addresses[i]).getByteBuffer(0, CHUNK_BYTES);
-        Driver.check(
-            Cu.cuEventCreate(gpu.outAddress(), Cu.EVENT_DISABLE_TIMING), "cuEventCreate");
+        Driver.check(Cu.cuEventCreate(gpu.outAddress(), Cu.EVENT_DISABLE_TIMING), "cuEventCreate");
         events[i] = gpu.out();
       }
     } catch (RuntimeException e) {

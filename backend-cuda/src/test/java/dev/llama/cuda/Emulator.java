@@ -11,8 +11,9 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Assumptions;
 
 /**
- * The driver emulator of {@code src/test/native}: runs the kernels on the CPU, so that the unchanged
- * Java code can be tested without a GPU. Where there is no g++, tests that need it are skipped.
+ * The driver emulator of {@code src/test/native}: runs the kernels on the CPU, so that the
+ * unchanged Java code can be tested without a GPU. Where there is no g++, tests that need it are
+ * skipped.
  */
 public final class Emulator {
   private static final String PROPERTY = "llama.cuda.library";

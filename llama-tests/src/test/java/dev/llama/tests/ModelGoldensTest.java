@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Every variation of the architecture gives the reference's logits, best tokens and continuations,
- * on every tier of the CPU backend and however the prompt is cut into chunks.
+ * on every tier of the CPU backend, on the emulated GPU, and however the prompt is cut into chunks.
  */
 class ModelGoldensTest {
   @TempDir Path temporary;
@@ -34,6 +34,7 @@ class ModelGoldensTest {
       arguments.add(Arguments.of(model.getAsString(), "cpu:reference"));
       arguments.add(Arguments.of(model.getAsString(), "cpu:openblas"));
       arguments.add(Arguments.of(model.getAsString(), "cpu:native"));
+      arguments.add(Arguments.of(model.getAsString(), Fixtures.CUDA));
     }
     return arguments;
   }
@@ -41,6 +42,7 @@ class ModelGoldensTest {
   @ParameterizedTest
   @MethodSource("modelsAndBackends")
   void logitsAndContinuations(String name, String backend) {
+    Fixtures.requireDevice(backend);
     Path folder = Fixtures.path("models/" + name);
     JsonObject expected = Fixtures.json(folder.resolve("expected.json"));
     double tolerance = expected.getAsJsonObject("tolerance").get("logits_abs").getAsDouble();
