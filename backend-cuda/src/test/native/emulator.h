@@ -148,9 +148,9 @@ inline int __syncthreads_and(int predicate) { return __syncthreads_count(!predic
  * over the inputs. `kind` tells collectives apart: that all lanes are at the same one is checked.
  */
 char* emu_exchange(int kind, unsigned mask, const void* mine, int bytes,
-                   void (*compute)(char* all) = nullptr);
+                   void (*compute)(char* all, int argument) = nullptr, int argument = 0);
 
-enum emu_kind { EMU_SYNC, EMU_SHUFFLE, EMU_VOTE, EMU_LDMATRIX, EMU_MMA };
+enum emu_kind { EMU_SYNC, EMU_SHUFFLE, EMU_VOTE, EMU_REDUCE, EMU_LDMATRIX, EMU_MMA };
 
 inline void __syncwarp(unsigned mask = 0xffffffffu) { emu_exchange(EMU_SYNC, mask, nullptr, 0); }
 
@@ -191,6 +191,29 @@ inline T __shfl_up_sync(unsigned mask, T value, int delta, int width = 32) {
   int lane = emu_self->lane;
   return emu_shuffle(mask, value, emu_source(lane, lane - delta, width));
 }
+
+/*
+ * What a loop of __shfl_xor_sync over offsets width / 2 ... 1 gives, bit for bit, with one change of
+ * fibres instead of five.
+ */
+template <class T, T (*combine)(T, T)>
+inline T emu_butterfly(T value, int width) {
+  auto compute = [](char* all, int width) {
+    T* values = (T*)all;
+    for (int offset = width / 2; offset > 0; offset /= 2) {
+      T combined[32];
+      for (int i = 0; i < 32; i++) {
+        combined[i] = combine(values[i], values[i ^ offset]);
+      }
+      memcpy(values, combined, sizeof combined);
+    }
+  };
+  char* all = emu_exchange(EMU_REDUCE, 0xffffffffu, &value, sizeof(T), compute, width);
+  return ((T*)all)[emu_self->lane];
+}
+
+inline float emu_plus(float x, float y) { return x + y; }
+inline float emu_larger(float x, float y) { return fmaxf(x, y); }
 
 unsigned __ballot_sync(unsigned mask, int predicate);
 inline int __any_sync(unsigned mask, int predicate) { return __ballot_sync(mask, predicate) != 0; }

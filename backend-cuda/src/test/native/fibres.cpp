@@ -208,7 +208,8 @@ void make_contexts() {
   for (int i = 0; i < MAX_THREADS; i++) {
     fibres[i].lane = i % LANES;
     fibres[i].warp = i / LANES;
-    uint64_t* top = (uint64_t*)(stacks + (i + 1) * STACK_BYTES);
+    /* Not all at the same place of a page: they would displace one another in the cache. */
+    uint64_t* top = (uint64_t*)(stacks + (i + 1) * STACK_BYTES - i % 32 * 320);
 #if defined(__x86_64__)
     top -= 2; /* a function expects its stack to be a multiple of 16, plus 8 */
     top[0] = (uint64_t)fibre_main;
@@ -363,7 +364,8 @@ int __syncthreads_count(int predicate) {
 
 void __syncthreads() { __syncthreads_count(0); }
 
-char* emu_exchange(int kind, unsigned mask, const void* mine, int bytes, void (*compute)(char*)) {
+char* emu_exchange(int kind, unsigned mask, const void* mine, int bytes,
+                   void (*compute)(char*, int), int argument) {
   Warp& warp = warps[emu_self->warp];
   unsigned bit = 1u << emu_self->lane;
   if (mask != ~0u || warp.live != ~0u) {
@@ -384,7 +386,7 @@ char* emu_exchange(int kind, unsigned mask, const void* mine, int bytes, void (*
     warp.waiting = 0;
     warp.turn ^= 1;
     if (compute != nullptr) {
-      compute(all);
+      compute(all, argument);
     }
     return all;
   }

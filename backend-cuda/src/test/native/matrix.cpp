@@ -25,7 +25,7 @@ struct Fragments {
 };
 
 template <class T, int A, int B>
-void exchange(T* d, const unsigned* a, const unsigned* b, int sums, void (*compute)(char*)) {
+void exchange(T* d, const unsigned* a, const unsigned* b, int sums, void (*compute)(char*, int)) {
   Fragments<T, A, B> mine;
   memcpy(mine.d, d, sums * sizeof(T));
   memcpy(mine.a, a, sizeof mine.a);
@@ -54,7 +54,7 @@ void multiply(Fragments<T, A, B>* lanes, int rows, const T (*a)[K], const T (*b)
 
 /* m16n8 of 16-bit elements: each register holds two neighbours in k; K is 8 or 16. */
 template <int K, float (*decode)(unsigned short)>
-void mma_16bit(char* all) {
+void mma_16bit(char* all, int) {
   typedef Fragments<float, K / 4, K / 8> Lane;
   Lane* lanes = (Lane*)all;
   float a[16][K];
@@ -76,7 +76,7 @@ void mma_16bit(char* all) {
   multiply<float, K / 4, K / 8, K>(lanes, 16, a, b);
 }
 
-void mma_tf32(char* all) {
+void mma_tf32(char* all, int) {
   typedef Fragments<float, 4, 2> Lane;
   Lane* lanes = (Lane*)all;
   float a[16][8];
@@ -96,7 +96,7 @@ void mma_tf32(char* all) {
 
 /* Each register holds four neighbours in k. */
 template <int ROWS, int K>
-void mma_s8(char* all) {
+void mma_s8(char* all, int) {
   constexpr int A = ROWS / 8 * (K / 16);
   typedef Fragments<int, A, K / 16> Lane;
   Lane* lanes = (Lane*)all;
