@@ -1,7 +1,6 @@
 /** Runs models on the CPU. */
 module dev.llama.cpu {
   requires dev.llama.api;
-  requires com.sun.jna;
   requires static java.management;
   requires org.bytedeco.javacpp;
   requires org.bytedeco.openblas;

@@ -8,12 +8,6 @@
 /* Positions whose scores are kept at a time. */
 #define PART 64
 
-struct block {
-  int64_t keys;   /* address of the first position of key head 0 */
-  int64_t values; /* the same of the values */
-  int64_t count;  /* positions */
-};
-
 struct attention {
   float *out;     /* [heads, size] */
   const float *q; /* [heads, size] */
@@ -29,7 +23,7 @@ struct state {
 };
 
 /* Scores of `count` positions for `heads` queries, largest last for padding to whole vectors. */
-INLINE void scores(enum plain type, int heads, const struct attention *a, const uint8_t *keys,
+INLINE void scores(enum format type, int heads, const struct attention *a, const uint8_t *keys,
                    int64_t count, float out[][PART]) {
   const int64_t bytes = plain_bytes(type);
   for (int64_t p = 0; p < count; p++) {
@@ -92,7 +86,7 @@ INLINE void softmax(float *scores, int64_t count, struct state *s, float *out, i
 }
 
 /* Adds the values, weighted: a few columns at a time, so that the sums lie in registers. */
-INLINE void add_values(enum plain type, int heads, const struct attention *a,
+INLINE void add_values(enum format type, int heads, const struct attention *a,
                        const uint8_t *values, int64_t count, float weights[][PART]) {
   const int64_t bytes = plain_bytes(type);
   const int64_t step = a->stride * bytes;
@@ -132,7 +126,7 @@ INLINE void add_values(enum plain type, int heads, const struct attention *a,
   }
 }
 
-INLINE void attend(enum plain type, int heads, const struct attention *a,
+INLINE void attend(enum format type, int heads, const struct attention *a,
                    const struct block *blocks, int64_t skip, int64_t count) {
   const int64_t bytes = plain_bytes(type);
   struct state states[4];
@@ -171,7 +165,7 @@ INLINE void attend(enum plain type, int heads, const struct attention *a,
   }
 }
 
-INLINE void attention(enum plain type, struct attention a, int64_t heads,
+INLINE void attention(enum format type, struct attention a, int64_t heads,
                       const struct block *blocks, int64_t skip, int64_t count) {
   while (heads > 0) {
     int now = heads >= 4 ? 4 : heads >= 2 ? 2 : 1;
@@ -189,16 +183,17 @@ INLINE void attention(enum plain type, struct attention a, int64_t heads,
 }
 
 /*
- * out, q: F32 [heads, size]; blocks: as above, in the order of positions; skip: positions at the
+ * out, q: F32 [heads, size]; blocks: in the order of positions; skip: positions at the
  * start that are not seen; count: positions that are, at least 1; head_offset: where the key head
  * begins in a block, in elements; stride: from position to position, in elements.
  */
-#define ATTENTION(name, type)                                                                    \
-  KERNEL(name)(float *out, const float *q, int64_t heads, int64_t size, const struct block *blocks, \
-               int64_t skip, int64_t count, int64_t head_offset, int64_t stride, float scale) {  \
-    const struct attention a = {out, q, head_offset, stride, size, scale};                       \
-    attention(type, a, heads, blocks, skip, count);                                              \
+KERNEL(attention)(enum format type, float *out, const float *q, int64_t heads, int64_t size,
+                  const struct block *blocks, int64_t skip, int64_t count, int64_t head_offset,
+                  int64_t stride, float scale) {
+  const struct attention a = {out, q, head_offset, stride, size, scale};
+  if (type == F32) {
+    attention(F32, a, heads, blocks, skip, count);
+  } else {
+    attention(F16, a, heads, blocks, skip, count);
   }
-
-ATTENTION(attention_f32, F32)
-ATTENTION(attention_f16, F16)
+}

@@ -1,12 +1,7 @@
-/*
- * Which kernels the CPU and the operating system let run. Compiled for the oldest CPU of the
- * architecture: this is called before anything else is.
- */
-#include <stdint.h>
+/* Compiled for the oldest CPU of the architecture: this is called before anything else is. */
+#include "features.h"
 
 #ifdef _WIN32
-#define EXPORT __declspec(dllexport)
-
 /* The entry point of a library that needs no C run-time. */
 int DllMainCRTStartup(void *instance, unsigned long reason, void *reserved) {
   (void)instance;
@@ -14,58 +9,65 @@ int DllMainCRTStartup(void *instance, unsigned long reason, void *reserved) {
   (void)reserved;
   return 1;
 }
-#else
-#define EXPORT __attribute__((visibility("default")))
 #endif
 
 /* A digest of the sources, so that a test can tell whether a library was built from them. */
 EXPORT const char llama_cpu_sources[] = "sources " SOURCES;
 
-EXPORT int64_t llama_cpu_features(void);
-
 #if defined(__x86_64__)
 
-#define AVX2 1
+struct registers {
+  uint32_t a, b, c, d;
+};
 
-static void cpuid(uint32_t leaf, uint32_t *b, uint32_t *c) {
-  uint32_t a = leaf;
-  uint32_t d;
-  *c = 0;
-  __asm__ volatile("cpuid" : "+a"(a), "=b"(*b), "+c"(*c), "=d"(d));
+static struct registers cpuid(uint32_t leaf, uint32_t part) {
+  struct registers r = {leaf, 0, part, 0};
+  __asm__ volatile("cpuid" : "+a"(r.a), "=b"(r.b), "+c"(r.c), "=d"(r.d));
+  return r;
 }
 
-static uint32_t last_leaf(void) {
-  uint32_t a = 0, b, c = 0, d;
-  __asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
-  return a;
+static int has(uint32_t found, uint32_t wanted) { return (found & wanted) == wanted; }
+
+/* The registers that the operating system keeps for each thread. */
+static uint32_t kept_registers(void) {
+  uint32_t low, high;
+  __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
 }
 
-/* Bit 0: AVX2, FMA and F16C, and the operating system keeps the registers. */
-int64_t llama_cpu_features(void) {
-  const uint32_t fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29;
-  const uint32_t avx2 = 1u << 5;
-  const uint32_t wanted = fma | osxsave | avx | f16c;
-  uint32_t b, c;
-  if (last_leaf() < 7) {
+int64_t llama_features(void) {
+  const uint32_t fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29; /* 1, c */
+  const uint32_t avx2 = 1u << 5;                                                      /* 7, b */
+  const uint32_t f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;           /* 7, b */
+  const uint32_t vnni = 1u << 11;                                                     /* 7, c */
+  const uint32_t amx_bf16 = 1u << 22, amx_tile = 1u << 24, amx_int8 = 1u << 25;       /* 7, d */
+  const uint32_t bf16 = 1u << 5;                                                   /* 7.1, a */
+  const uint32_t ymm = 0x6, zmm = 0xe6, tiles = 0x60000; /* XCR0 */
+
+  if (cpuid(0, 0).a < 7 || !has(cpuid(1, 0).c, fma | osxsave | avx | f16c)) {
     return 0;
   }
-  cpuid(1, &b, &c);
-  if ((c & wanted) != wanted) {
+  const uint32_t kept = kept_registers();
+  const struct registers leaf7 = cpuid(7, 0);
+  const uint32_t more = leaf7.a >= 1 ? cpuid(7, 1).a : 0;
+  if (!has(kept, ymm) || !has(leaf7.b, avx2)) {
     return 0;
   }
-  uint32_t state, high;
-  __asm__ volatile("xgetbv" : "=a"(state), "=d"(high) : "c"(0));
-  if ((state & 6) != 6) { /* SSE and AVX registers */
-    return 0;
+  int64_t features = AVX2;
+  if (!has(kept, zmm) || !has(leaf7.b, f | dq | bw | vl)) {
+    return features;
   }
-  cpuid(7, &b, &c);
-  return b & avx2 ? AVX2 : 0;
+  features |= AVX512;
+  features |= has(leaf7.c, vnni) ? AVX512VNNI : 0;
+  features |= has(more, bf16) ? AVX512BF16 : 0;
+  if (has(kept, tiles) && has(leaf7.d, amx_tile)) {
+    features |= has(leaf7.d, amx_int8) ? AMX_INT8 : 0;
+    features |= has(leaf7.d, amx_bf16) ? AMX_BF16 : 0;
+  }
+  return features;
 }
 
 #elif defined(__aarch64__) && defined(__linux__)
-
-#define NEON 1
-#define DOTPROD 2
 
 static long call(long number, long a, long b, long c) {
   register long x8 __asm__("x8") = number;
@@ -77,10 +79,10 @@ static long call(long number, long a, long b, long c) {
 }
 
 /*
- * Bit 0: NEON, which every CPU has; bit 1: dot products of bytes. The kernel tells in the auxiliary
- * vector; the register that tells as well may only be read where the kernel is recent.
+ * NEON is in every CPU. Of dot products the kernel tells in the auxiliary vector; the register that
+ * tells as well may only be read where the kernel is recent.
  */
-int64_t llama_cpu_features(void) {
+int64_t llama_features(void) {
   enum { OPENAT = 56, CLOSE = 57, READ = 63, AT_FDCWD = -100, AT_HWCAP = 16, ASIMDDP = 1 << 20 };
   uint64_t entry[2];
   int64_t features = NEON;

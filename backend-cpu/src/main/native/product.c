@@ -22,7 +22,7 @@ struct product {
 };
 
 /* `outputs` and `rows` are constants at every call, so that `sums` lies in registers. */
-INLINE void tile(enum plain type, int outputs, int rows, const struct product *p, int64_t o,
+INLINE void tile(enum format type, int outputs, int rows, const struct product *p, int64_t o,
                  int64_t r) {
   const int64_t size = plain_bytes(type);
   const int64_t inputs = p->inputs;
@@ -68,7 +68,7 @@ INLINE void tile(enum plain type, int outputs, int rows, const struct product *p
   }
 }
 
-INLINE void strip(enum plain type, int rows, const struct product *p, int64_t from, int64_t to,
+INLINE void strip(enum format type, int rows, const struct product *p, int64_t from, int64_t to,
                   int64_t r) {
   /* Sums, weights and activations of a tile share 16 registers. */
   const int outputs = rows == 4 ? 3 : 4;
@@ -81,7 +81,7 @@ INLINE void strip(enum plain type, int rows, const struct product *p, int64_t fr
   }
 }
 
-INLINE void product_of_block(enum plain type, const struct product *p, int64_t rows,
+INLINE void product_of_block(enum format type, const struct product *p, int64_t rows,
                              int64_t outputs) {
   int64_t block = BLOCK_BYTES / (p->inputs * plain_bytes(type));
   block = block < 12 ? 12 : block - block % 12;
@@ -107,7 +107,7 @@ INLINE void product_of_block(enum plain type, const struct product *p, int64_t r
   }
 }
 
-INLINE void product(enum plain type, struct product p, int64_t rows, int64_t outputs) {
+INLINE void product(enum format type, struct product p, int64_t rows, int64_t outputs) {
   if (rows <= 4) {
     product_of_block(type, &p, rows, outputs);
     return;
@@ -127,14 +127,16 @@ INLINE void product(enum plain type, struct product p, int64_t rows, int64_t out
  * out: F32 [rows, outputs], rows out_stride elements apart; x: F32 [rows, inputs], rows x_stride
  * elements apart; w: [outputs, inputs] without gaps; add: whether to add to what is there.
  */
-#define PRODUCT(name, type)                                                                      \
-  KERNEL(name)(float *out, int64_t out_stride, const float *x, int64_t x_stride, int64_t rows,   \
-               const uint8_t *w, int64_t inputs, int64_t outputs, int64_t add) {                 \
-    const struct product p = {                                                                   \
-        out, out_stride, x, x_stride, w, inputs * plain_bytes(type), inputs, add};               \
-    product(type, p, rows, outputs);                                                             \
+KERNEL(product)(enum format type, float *out, int64_t out_stride, const float *x,
+                int64_t x_stride, int64_t rows, const uint8_t *w, int64_t inputs, int64_t outputs,
+                int64_t add) {
+  const struct product p = {
+      out, out_stride, x, x_stride, w, inputs * plain_bytes(type), inputs, add};
+  if (type == F32) {
+    product(F32, p, rows, outputs);
+  } else if (type == F16) {
+    product(F16, p, rows, outputs);
+  } else {
+    product(BF16, p, rows, outputs);
   }
-
-PRODUCT(product_f32, F32)
-PRODUCT(product_f16, F16)
-PRODUCT(product_bf16, BF16)
+}

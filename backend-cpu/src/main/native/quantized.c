@@ -17,8 +17,6 @@
 
 #define BLOCK_BYTES (64 << 10)
 
-enum format { Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K };
-
 /* Bytes of a block of GROUP elements, or of CHUNK elements for the K formats. */
 INLINE int64_t block_bytes(enum format f) {
   switch (f) {
@@ -281,24 +279,31 @@ INLINE void product(enum format f, const struct product *p, int64_t rows, int64_
  * out: F32 [rows, outputs], rows out_stride elements apart; x: [rows, inputs] as `quantize` leaves
  * them; w: [outputs, inputs] without gaps; add: whether to add to what is there.
  */
-#define PRODUCT(name, format)                                                                    \
-  KERNEL(name)(float *out, int64_t out_stride, const uint8_t *x, int64_t rows, const uint8_t *w, \
-               int64_t inputs, int64_t outputs, int64_t add) {                                   \
-    const int64_t x_bytes = (inputs + CHUNK - 1) / CHUNK * CHUNK_BYTES;                          \
-    const struct product p = {out, out_stride, x, x_bytes, w, inputs, add};                      \
-    product(format, &p, rows, outputs);                                                          \
-  }
+#define CASE(format)                    \
+  case format:                          \
+    product(format, &p, rows, outputs); \
+    break;
 
-PRODUCT(product_q8_0, Q8_0)
-PRODUCT(product_q4_0, Q4_0)
-PRODUCT(product_q4_1, Q4_1)
-PRODUCT(product_q5_0, Q5_0)
-PRODUCT(product_q5_1, Q5_1)
-PRODUCT(product_q2_k, Q2_K)
-PRODUCT(product_q3_k, Q3_K)
-PRODUCT(product_q4_k, Q4_K)
-PRODUCT(product_q5_k, Q5_K)
-PRODUCT(product_q6_k, Q6_K)
+KERNEL(product_quantized)(enum format type, float *out, int64_t out_stride, const uint8_t *x,
+                          int64_t rows, const uint8_t *w, int64_t inputs, int64_t outputs,
+                          int64_t add) {
+  const int64_t x_bytes = (inputs + CHUNK - 1) / CHUNK * CHUNK_BYTES;
+  const struct product p = {out, out_stride, x, x_bytes, w, inputs, add};
+  switch (type) {
+    CASE(Q8_0)
+    CASE(Q4_0)
+    CASE(Q4_1)
+    CASE(Q5_0)
+    CASE(Q5_1)
+    CASE(Q2_K)
+    CASE(Q3_K)
+    CASE(Q4_K)
+    CASE(Q5_K)
+    CASE(Q6_K)
+    default:
+      break;
+  }
+}
 
 /*
  * Rounds activations. out: rows of ceil(inputs / 256) chunks, each 256 bytes, 8 scales, and 8 sums

@@ -1,7 +1,6 @@
 /*
  * What the kernels need of an instruction set, under one name each: a vector of LANES floats, and
- * products of 32 signed bytes. Each file of kernels is compiled once per instruction set; LEVEL
- * names it and ends the names of the exported functions.
+ * products of 32 signed bytes. Each file of kernels is compiled once per instruction set.
  *
  * Freestanding: nothing here or in the kernels calls into libc, so that one library serves every
  * Linux (glibc, musl, Android) of an architecture.
@@ -11,15 +10,7 @@
 
 #include <stdint.h>
 
-#define CONCATENATED(a, b, c) a##b##_##c
-#define NAMED(a, b, c) CONCATENATED(a, b, c)
-#define KERNEL(name) EXPORT void NAMED(llama_, name, LEVEL)
-
-#ifdef _WIN32
-#define EXPORT __declspec(dllexport)
-#else
-#define EXPORT __attribute__((visibility("default")))
-#endif
+#include "kernels.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
@@ -307,16 +298,14 @@ INLINE vf vf_exp(vf x) {
   return vf_mul(e, vf_power_of_two(rounded));
 }
 
-/* Formats that store each element by itself. */
-enum plain { F32, F16, BF16 };
+/* Formats that store each element by itself: F32, F16, BF16. */
+INLINE int64_t plain_bytes(enum format type) { return type == F32 ? 4 : 2; }
 
-INLINE int64_t plain_bytes(enum plain type) { return type == F32 ? 4 : 2; }
-
-INLINE vf plain_load(enum plain type, const uint8_t *p) {
+INLINE vf plain_load(enum format type, const uint8_t *p) {
   return type == F32 ? vf_load(p) : type == F16 ? vf_load_f16(p) : vf_load_bf16(p);
 }
 
-INLINE float plain_one(enum plain type, const uint8_t *p) {
+INLINE float plain_one(enum format type, const uint8_t *p) {
   if (type == F32) {
     return *(const stored_float *)p;
   }

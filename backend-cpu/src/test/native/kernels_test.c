@@ -9,24 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONCATENATED(a, b) llama_##a##_##b
-#define NAMED(a, b) CONCATENATED(a, b)
-#define KERNEL(name) NAMED(name, LEVEL)
+#include "features.h"
+#include "kernels.h"
 
-typedef void plain_kernel(float *, int64_t, const float *, int64_t, int64_t, const uint8_t *,
-                          int64_t, int64_t, int64_t);
-typedef void quantized_kernel(float *, int64_t, const uint8_t *, int64_t, const uint8_t *, int64_t,
-                              int64_t, int64_t);
-typedef void attention_kernel(float *, const float *, int64_t, int64_t, const int64_t *, int64_t,
-                              int64_t, int64_t, int64_t, float);
-
-int64_t llama_cpu_features(void);
-void KERNEL(quantize)(uint8_t *, const float *, int64_t, int64_t, int64_t);
-plain_kernel KERNEL(product_f32), KERNEL(product_f16), KERNEL(product_bf16);
-quantized_kernel KERNEL(product_q8_0), KERNEL(product_q4_0), KERNEL(product_q4_1),
-    KERNEL(product_q5_0), KERNEL(product_q5_1), KERNEL(product_q2_k), KERNEL(product_q3_k),
-    KERNEL(product_q4_k), KERNEL(product_q5_k), KERNEL(product_q6_k);
-attention_kernel KERNEL(attention_f32), KERNEL(attention_f16);
+extern const struct kernels NAMED(llama_, kernels, LEVEL);
+static const struct kernels *const k = &NAMED(llama_, kernels, LEVEL);
 
 static int failures;
 
@@ -112,32 +99,33 @@ static double bf16(const uint8_t *p, int i) {
   return value;
 }
 
-struct format {
+struct stored {
   const char *name;
-  plain_kernel *plain;
-  quantized_kernel *quantized;
+  enum format type;
   double (*element)(const uint8_t *block, int i);
   int elements, bytes;
   int halves[2]; /* where F16 numbers are, or -1 */
 };
 
-static const struct format formats[] = {
-    {"f32", KERNEL(product_f32), 0, f32, 1, 4, {-1, -1}},
-    {"f16", KERNEL(product_f16), 0, f16, 1, 2, {0, -1}},
-    {"bf16", KERNEL(product_bf16), 0, bf16, 1, 2, {-1, -1}},
-    {"q8_0", 0, KERNEL(product_q8_0), q8_0, 32, 34, {0, -1}},
-    {"q4_0", 0, KERNEL(product_q4_0), q4_0, 32, 18, {0, -1}},
-    {"q4_1", 0, KERNEL(product_q4_1), q4_1, 32, 20, {0, 2}},
-    {"q5_0", 0, KERNEL(product_q5_0), q5_0, 32, 22, {0, -1}},
-    {"q5_1", 0, KERNEL(product_q5_1), q5_1, 32, 24, {0, 2}},
-    {"q2_k", 0, KERNEL(product_q2_k), q2_k, 256, 84, {80, 82}},
-    {"q3_k", 0, KERNEL(product_q3_k), q3_k, 256, 110, {108, -1}},
-    {"q4_k", 0, KERNEL(product_q4_k), q4_k, 256, 144, {0, 2}},
-    {"q5_k", 0, KERNEL(product_q5_k), q5_k, 256, 176, {0, 2}},
-    {"q6_k", 0, KERNEL(product_q6_k), q6_k, 256, 210, {208, -1}},
+static const struct stored formats[] = {
+    {"f32", F32, f32, 1, 4, {-1, -1}},
+    {"f16", F16, f16, 1, 2, {0, -1}},
+    {"bf16", BF16, bf16, 1, 2, {-1, -1}},
+    {"q8_0", Q8_0, q8_0, 32, 34, {0, -1}},
+    {"q4_0", Q4_0, q4_0, 32, 18, {0, -1}},
+    {"q4_1", Q4_1, q4_1, 32, 20, {0, 2}},
+    {"q5_0", Q5_0, q5_0, 32, 22, {0, -1}},
+    {"q5_1", Q5_1, q5_1, 32, 24, {0, 2}},
+    {"q2_k", Q2_K, q2_k, 256, 84, {80, 82}},
+    {"q3_k", Q3_K, q3_k, 256, 110, {108, -1}},
+    {"q4_k", Q4_K, q4_k, 256, 144, {0, 2}},
+    {"q5_k", Q5_K, q5_k, 256, 176, {0, 2}},
+    {"q6_k", Q6_K, q6_k, 256, 210, {208, -1}},
 };
 
-static void fill(const struct format *f, uint8_t *block) {
+static int is_plain(const struct stored *f) { return f->elements == 1; }
+
+static void fill(const struct stored *f, uint8_t *block) {
   float plain = random_float();
   for (int i = 0; i < f->bytes; i++) {
     block[i] = (uint8_t)random_bits();
@@ -160,7 +148,7 @@ static void check(const char *what, int r, int o, double found, double expected,
   }
 }
 
-static void product(const struct format *f, int rows, int inputs, int outputs, int add) {
+static void product(const struct stored *f, int rows, int inputs, int outputs, int add) {
   int row_bytes = inputs / f->elements * f->bytes;
   /* Not aligned, as in files; exactly as long as needed, for address checkers. */
   uint8_t *w = (uint8_t *)malloc((size_t)(outputs * row_bytes + 1)) + 1;
@@ -177,11 +165,11 @@ static void product(const struct format *f, int rows, int inputs, int outputs, i
   for (int i = 0; i < rows * outputs; i++) {
     out[i] = 3;
   }
-  if (f->plain) {
-    f->plain(out, outputs, x, inputs, rows, w, inputs, outputs, add);
+  if (is_plain(f)) {
+    k->product(f->type, out, outputs, x, inputs, rows, w, inputs, outputs, add);
   } else {
-    KERNEL(quantize)(rounded, x, inputs, rows, inputs);
-    f->quantized(out, outputs, rounded, rows, w, inputs, outputs, add);
+    k->quantize(rounded, x, inputs, rows, inputs);
+    k->product_quantized(f->type, out, outputs, rounded, rows, w, inputs, outputs, add);
   }
   char what[64];
   snprintf(what, sizeof what, "%s %d x %d x %d", f->name, rows, inputs, outputs);
@@ -195,7 +183,7 @@ static void product(const struct format *f, int rows, int inputs, int outputs, i
         magnitude += fabs(a * b);
         squares += b * b;
       }
-      double rounding = f->plain ? 0 : 4 * sqrt(squares) / 254;
+      double rounding = is_plain(f) ? 0 : 4 * sqrt(squares) / 254;
       check(what, r, o, out[r * outputs + o], sum, 1e-6 * magnitude + rounding);
     }
   }
@@ -206,7 +194,7 @@ static void product(const struct format *f, int rows, int inputs, int outputs, i
 }
 
 /* One group with a single 127 or -127: whatever the scale, the products are exact. */
-static void columns(const struct format *f) {
+static void columns(const struct stored *f) {
   uint8_t w[256 * 4];
   for (int i = 0; i < 256 / f->elements; i++) {
     fill(f, w + i * f->bytes);
@@ -216,11 +204,11 @@ static void columns(const struct format *f) {
     uint8_t rounded[320];
     float out;
     x[i] = i % 2 ? -127 : 127;
-    if (f->plain) {
-      f->plain(&out, 1, x, 256, 1, w, 256, 1, 0);
+    if (is_plain(f)) {
+      k->product(f->type, &out, 1, x, 256, 1, w, 256, 1, 0);
     } else {
-      KERNEL(quantize)(rounded, x, 256, 1, 256);
-      f->quantized(&out, 1, rounded, 1, w, 256, 1, 0);
+      k->quantize(rounded, x, 256, 1, 256);
+      k->product_quantized(f->type, &out, 1, rounded, 1, w, 256, 1, 0);
     }
     double expected = x[i] * f->element(w + i / f->elements * f->bytes, i % f->elements);
     check(f->name, 0, i, out, expected, 1e-3 + 1e-5 * fabs(expected));
@@ -231,12 +219,11 @@ static void attention(int half_floats, int heads, int size, int skip, int count)
   enum { PAGE = 64 };
   int pages = (skip + count + PAGE - 1) / PAGE;
   int bytes = half_floats ? 2 : 4;
-  attention_kernel *kernel = half_floats ? KERNEL(attention_f16) : KERNEL(attention_f32);
-  const struct format *f = &formats[half_floats ? 1 : 0];
+  const struct stored *f = &formats[half_floats ? 1 : 0];
   /* Two key heads, the second is used; keys, then values. */
   size_t plane = (size_t)(2 * PAGE * size * bytes);
   uint8_t *cache = malloc(plane * 2 * (size_t)pages);
-  int64_t *blocks = malloc(sizeof(int64_t) * 3 * (size_t)pages);
+  struct block *blocks = malloc(sizeof(struct block) * (size_t)pages);
   float *q = malloc(sizeof(float) * (size_t)(heads * size));
   float *out = malloc(sizeof(float) * (size_t)(heads * size));
   double *weights = malloc(sizeof(double) * (size_t)count);
@@ -244,14 +231,14 @@ static void attention(int half_floats, int heads, int size, int skip, int count)
     fill(f, cache + i);
   }
   for (int p = 0; p < pages; p++) {
-    blocks[3 * p] = (int64_t)(intptr_t)(cache + plane * 2 * (size_t)p);
-    blocks[3 * p + 1] = blocks[3 * p] + (int64_t)plane;
-    blocks[3 * p + 2] = PAGE;
+    blocks[p].keys = (int64_t)(intptr_t)(cache + plane * 2 * (size_t)p);
+    blocks[p].values = blocks[p].keys + (int64_t)plane;
+    blocks[p].count = PAGE;
   }
   for (int i = 0; i < heads * size; i++) {
     q[i] = 8 * random_float();
   }
-  kernel(out, q, heads, size, blocks, skip, count, PAGE * size, size, 0.5f);
+  k->attention(f->type, out, q, heads, size, blocks, skip, count, PAGE * size, size, 0.5f);
   char what[64];
   snprintf(what, sizeof what, "attention %s, size %d, %d of %d", f->name, size, count, skip);
   for (int h = 0; h < heads; h++) {
@@ -313,6 +300,6 @@ int main(void) {
       }
     }
   }
-  printf("%s: features %d, %d failures\n", TEXT_OF(LEVEL), (int)llama_cpu_features(), failures);
+  printf("%s: features %d, %d failures\n", TEXT_OF(LEVEL), (int)llama_features(), failures);
   return failures > 0;
 }

@@ -6,7 +6,8 @@
 set -eu
 
 here=$(CDPATH= cd "$(dirname "$0")" && pwd -P)
-kernels=$here/../../main/native
+sources=$here/../../main/native
+. "$sources/levels.sh"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -14,24 +15,33 @@ trap 'rm -rf "$work"' EXIT
 run() {
   compiler=$1
   level=$2
-  flags=$3
+  level_flags=$3
   shift 3
   if ! command -v "$compiler" >/dev/null || { [ $# -gt 0 ] && ! command -v "$1" >/dev/null; }; then
     echo "skipped: $level, no $compiler or no $*"
     return
   fi
-  freestanding="-std=gnu11 -O3 -ffreestanding -fno-tree-loop-distribute-patterns"
-  for file in product quantized attention; do
-    $compiler $freestanding $flags -DLEVEL="$level" -c "$kernels/$file.c" -o "$work/$file.o"
+  for file in $kernels table; do
+    $compiler $flags $level_flags -DLEVEL="$level" -c "$sources/$file.c" -o "$work/$file.o"
   done
-  $compiler -std=gnu11 -O2 -DSOURCES='""' -c "$kernels/features.c" -o "$work/features.o"
-  $compiler -std=gnu11 -O2 -Wall -Wextra -Werror -DLEVEL="$level" -static "$here/kernels_test.c" \
-    "$work"/*.o -lm -o "$work/test.exe"
+  $compiler $flags -DSOURCES='""' -c "$sources/features.c" -o "$work/features.o"
+  $compiler -std=gnu11 -O2 -Wall -Wextra -Werror -DLEVEL="$level" -iquote "$sources" -static \
+    "$here/kernels_test.c" "$work"/*.o -lm -o "$work/test.exe"
   "$@" "$work/test.exe"
 }
 
-avx2="-mavx2 -mfma -mf16c"
-run x86_64-linux-gnu-gcc avx2 "$avx2"
-run aarch64-linux-gnu-gcc neon "-march=armv8-a" qemu-aarch64 -cpu cortex-a53
-run aarch64-linux-gnu-gcc dotprod "-march=armv8.2-a+dotprod" qemu-aarch64 -cpu max
-run x86_64-w64-mingw32-gcc avx2 "$avx2 -Wa,-muse-unaligned-vector-move" wine
+# native LEVEL FEATURE "FLAGS": where this CPU has it.
+native() {
+  if grep -qw "$2" /proc/cpuinfo; then
+    run "$X86_64_CC" "$1" "$3"
+    run "$MINGW_CC" "$1" "$3 $windows" wine
+  else
+    echo "skipped: $1, not in this CPU"
+  fi
+}
+
+native avx2 avx2 "$avx2"
+native avx512 avx512vl "$avx512"
+native avx512vnni avx512_vnni "$avx512vnni"
+run "$AARCH64_CC" neon "$neon" qemu-aarch64 -cpu cortex-a53
+run "$AARCH64_CC" dotprod "$dotprod" qemu-aarch64 -cpu max

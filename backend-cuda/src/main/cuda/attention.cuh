@@ -65,3 +65,34 @@ template <int KIND>
 DEVICE bool is_vectorisable(const float* k, const float* v, int head_dim) {
   return head_dim % 8 == 0 && (KIND != KIND_ROWS || (is_aligned16(k) && is_aligned16(v)));
 }
+
+/* Dropout of weights behind the softmax, as dev.llama.spi.AttentionDropout defines it: a function of
+ * the seed, the layer, the head, and the rows of query and key in the batch. */
+struct Dropout {
+  const int* seed; /* two numbers; null: nothing is dropped */
+  int threshold;   /* of 2^24 values, so many mean "dropped" */
+  float factor;    /* of weights that are kept */
+};
+
+constexpr unsigned GOLDEN = 0x9e3779b9u;
+
+/* The finalizer of MurmurHash3 (Appleby 2011). */
+DEVICE unsigned mix_bits(unsigned x) {
+  x = (x ^ x >> 16) * 0x85ebca6bu;
+  x = (x ^ x >> 13) * 0xc2b2ae35u;
+  return x ^ x >> 16;
+}
+
+DEVICE unsigned query_hash(const Dropout& d, int layer, int head, int query_row) {
+  unsigned hash = mix_bits((unsigned)d.seed[0] + GOLDEN);
+  hash = mix_bits(hash ^ (unsigned)d.seed[1]);
+  hash = mix_bits(hash + layer * GOLDEN);
+  hash = mix_bits(hash ^ head * GOLDEN);
+  return mix_bits(hash + query_row * GOLDEN);
+}
+
+/* What the weight of a key is multiplied with. */
+DEVICE float dropout_factor(const Dropout& d, unsigned query_hash, int key_row) {
+  bool kept = (int)(mix_bits(query_hash ^ key_row * GOLDEN) >> 8) >= d.threshold;
+  return kept ? d.factor : 0;
+}

@@ -197,7 +197,7 @@ struct Q4_1 {
 };
 
 struct Q5_0 {
-  static constexpr int BLOCK = 32, BODY = 16, REST = 6, UNITS = 1, GROUPS = 1, GROUP = 32, UNROLL = 4;
+  static constexpr int BLOCK = 32, BODY = 16, REST = 6, UNITS = 1, GROUPS = 1, GROUP = 32, UNROLL = 2;
 
   struct Unit {
     uint4 q;
@@ -222,7 +222,7 @@ struct Q5_0 {
 };
 
 struct Q5_1 {
-  static constexpr int BLOCK = 32, BODY = 16, REST = 8, UNITS = 1, GROUPS = 1, GROUP = 32, UNROLL = 4;
+  static constexpr int BLOCK = 32, BODY = 16, REST = 8, UNITS = 1, GROUPS = 1, GROUP = 32, UNROLL = 2;
 
   struct Unit {
     uint4 q;
@@ -293,7 +293,7 @@ struct Q4_K {
 
 /* As Q4_K; bit j of 32 more bytes belongs to group j. */
 struct Q5_K {
-  static constexpr int BLOCK = 256, BODY = 176, REST = 0, UNITS = 4, GROUPS = 2, GROUP = 32, UNROLL = 2;
+  static constexpr int BLOCK = 256, BODY = 176, REST = 0, UNITS = 4, GROUPS = 2, GROUP = 32, UNROLL = 1;
 
   struct Unit {
     uint4 header, low, high, low_bits, high_bits;

@@ -176,9 +176,12 @@ DEVICE void ldmatrix_x4_trans(unsigned (&d)[4], const void* row) {
 
 /* d [16, 8] += a [16, 16] b [16, 8] of half. */
 DEVICE void mma_f16(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-#ifdef LLAMA_EMULATOR
+#if defined(LLAMA_EMULATOR) && LLAMA_ARCH >= 800
   unsigned b[2] = {b0, b1};
   emu_mma_m16n8k16_f16(d, a, b);
+#elif defined(LLAMA_EMULATOR)
+  emu_mma_m16n8k8_f16(d, a, &b0);
+  emu_mma_m16n8k8_f16(d, a + 2, &b1);
 #elif LLAMA_ARCH >= 800
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
@@ -207,7 +210,7 @@ DEVICE unsigned bfloat2_to_half2(unsigned pair) {
 /* d [16, 8] += a [16, 16] b [16, 8] of bfloat16. Without such units: of half; callers keep a's
  * elements below 2^15 by a factor for each row, and weights are far smaller. */
 DEVICE void mma_bf16(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
-#ifdef LLAMA_EMULATOR
+#if defined(LLAMA_EMULATOR) && LLAMA_ARCH >= 800
   unsigned b[2] = {b0, b1};
   emu_mma_m16n8k16_bf16(d, a, b);
 #elif LLAMA_ARCH >= 800

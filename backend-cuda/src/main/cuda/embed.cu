@@ -1,10 +1,12 @@
 /*
  * Rows of a table.
  *   embed_<type>: out [rows, width] = table [table_rows, width] at indices [rows]
+ *   iota:         indices [count] = first, first + 1, ... With it, embed_<type> decodes a range of rows
  *   embed_grad:   dtable at indices[r] += dout [rows, width] of row r, for each r in order
- * Launch: one block for each row, of any multiple of 32 threads.
+ * Launch: one block for each row, of any multiple of 32 threads; iota: any grid.
  */
 #include "codecs.cuh"
+#include "elementwise.cuh"
 
 template <class T>
 DEVICE void embed_plain(float* out, const void* table, const int* indices, int width) {
@@ -65,6 +67,13 @@ EMBED_QUANTIZED(embed_q3_k, Q3_K)
 EMBED_QUANTIZED(embed_q4_k, Q4_K)
 EMBED_QUANTIZED(embed_q5_k, Q5_K)
 EMBED_QUANTIZED(embed_q6_k, Q6_K)
+
+extern "C" __global__ void iota(int* indices, int first, int count) {
+  for (long long i = first_element(); i < count; i += element_step()) {
+    indices[i] = first + (int)i;
+  }
+}
+KERNEL(iota)
 
 /* The first row of each index adds up all rows of that index: no atomics, a fixed order. */
 extern "C" __global__ void embed_grad(float* dtable, const float* dout, const int* indices,

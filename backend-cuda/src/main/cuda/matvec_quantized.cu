@@ -41,14 +41,18 @@ template <class C, int ROWS>
 DEVICE void dot(float (&sums)[ROWS], const void* weight, long long outputs, int output,
                 const Quantized& x, int rows) {
   constexpr int UNROLL = ROWS == 1 ? C::UNROLL : 1; /* registers hold sums as well */
+  constexpr int GROUPS = ROWS == 1 ? C::GROUPS : (C::GROUPS + 1) / 2;
+  constexpr int STEP = WARP / C::UNITS;
   int blocks = x.inputs / C::BLOCK;
+  int part = lane_index() % C::UNITS;
+  int block = lane_index() / C::UNITS;
+  Block b = block_of<C>(weight, outputs * blocks, (long long)output * blocks + block);
 #pragma unroll UNROLL
-  for (int i = lane_index(); i < blocks * C::UNITS; i += WARP) {
-    int block = i / C::UNITS;
-    int part = i % C::UNITS;
-    long long index = (long long)output * blocks + block;
-    typename C::Unit unit = C::load(block_of<C>(weight, outputs * blocks, index), part);
-#pragma unroll
+  for (; block < blocks; block += STEP) {
+    typename C::Unit unit = C::load(b, part);
+    b.body += STEP * C::BODY;
+    b.rest += STEP * C::REST;
+#pragma unroll GROUPS
     for (int g = 0; g < C::GROUPS; g++) {
       int q[C::GROUP / 4];
       Scaled s = C::group(q, unit, g);
@@ -92,7 +96,7 @@ DEVICE void matvec_body(float* out0, float* out1, float* out2, const void* x, co
 }
 
 #define MATVEC(name, type, at_once)                                                             \
-  extern "C" __global__ void __launch_bounds__(MATVEC_WARPS* WARP) \
+  extern "C" __global__ void __launch_bounds__(MATVEC_WARPS* WARP, at_once == 1 ? 5 : 4) \
       name(float* out0, float* out1, float* out2, const void* x, const void* w0,               \
            const void* w1, const void* w2, int rows, int inputs, int n0, int n1, int n2,       \
            int mode) {                                                                          \

@@ -4,8 +4,8 @@
  *                  8 bytes for each block of 32: its scale (F32) and the sums of its first and last
  *                  16 quants (two int16). inputs is a multiple of 32
  *   round_rows_f16, round_rows_bf16: x [rows, inputs] to 16 bits, each row times a power of two that
- *                  brings its largest element below 2^15, where half ends; the inverse goes to
- *                  factors [rows]
+ *                  brings its largest element to between 2^13 and 2^14, into the range of half; the
+ *                  inverse goes to factors [rows]
  * Launch: quantize_rows: any grid, blocks of any multiple of 32; round_rows: one block for each row,
  * of any multiple of 32 threads.
  */
@@ -54,15 +54,15 @@ DEVICE void round_rows_body(void* out, float* factors, const float* x, int input
   for (int i = threadIdx.x; i < inputs; i += blockDim.x) {
     largest = fmaxf(largest, fabsf(from[i]));
   }
-  int exponent = (int)(__float_as_uint(block_max(largest)) >> 23); /* biased */
-  /* Zeros, infinities and what is small to begin with stay as they are. */
-  int shift = exponent > 127 + 13 && exponent < 255 ? exponent - (127 + 13) : 0;
-  float factor = __uint_as_float((unsigned)(127 - shift) << 23);
+  int exponent = (int)(__float_as_uint(block_max(largest)) >> 23) - 127;
+  /* Zeros and infinities stay what they are. */
+  int shift = exponent < 128 ? min(13 - exponent, 100) : 0;
+  float factor = __uint_as_float((unsigned)(127 + shift) << 23);
   for (int i = threadIdx.x; i < inputs; i += blockDim.x) {
     to[i] = (typename T::Element)T::pack(from[i] * factor, 0);
   }
   if (threadIdx.x == 0) {
-    factors[blockIdx.x] = 1 / factor;
+    factors[blockIdx.x] = __uint_as_float((unsigned)(127 - shift) << 23);
   }
 }
 

@@ -5,4 +5,6 @@ module dev.llama.train {
   requires org.slf4j;
 
   exports dev.llama.train;
+  exports dev.llama.train.data;
+  exports dev.llama.train.samples;
 }

@@ -11,7 +11,8 @@ import java.util.OptionalInt;
  * @param pattern the regular expression that splits text into words before byte-pair merges, for
  *     formats that need one (tiktoken ranks); absent: the Llama 3 pattern
  * @param specialTokens text and id of the special tokens; empty: those of the file, or for tiktoken
- *     ranks the 256 of Llama 3, numbered from the number of ranks on
+ *     ranks the 256 of Llama 3, numbered from the number of ranks on, and none for ranks of the 256
+ *     single bytes alone
  * @param bos id of the token that begins a text
  * @param eos id of the token that ends a text
  */

@@ -12,7 +12,8 @@ import java.util.Arrays;
 /**
  * Attention of many rows by OpenBLAS. A task takes a block of rows and the query heads that share a
  * key head, as one matrix of queries; scores and results are products of it with blocks of keys and
- * values, and the softmax is kept up from block to block. Few rows are left to another way.
+ * values, and the softmax is kept up from block to block. Few rows, and dropout, are left to
+ * another way.
  */
 final class BlasAttention implements Attention {
   private static final int MANY = 16; // rows of the query matrix; measured
@@ -46,7 +47,7 @@ final class BlasAttention implements Attention {
       AttentionSpec spec) {
     int heads = spec.keyValueHeads();
     int group = spec.heads() / heads;
-    if (run.count * group < MANY) {
+    if (run.count * group < MANY || spec.dropout().isPresent()) {
       few.attend(out, lse, q, source, run, spec);
       return;
     }

@@ -2,6 +2,8 @@ package dev.llama.cpu;
 
 import dev.llama.DType;
 import dev.llama.InvalidInputException;
+import dev.llama.spi.AttentionSpec;
+import dev.llama.spi.Batch;
 import dev.llama.spi.Tensor;
 
 /** Checks of what an operation is given; kernels rely on it. */
@@ -80,6 +82,36 @@ final class Checks {
               + "]");
     }
     return own;
+  }
+
+  /** Returns a batch of this backend that can be used. */
+  static CpuBatch batch(String op, Batch batch) {
+    if (!(batch instanceof CpuBatch) || ((CpuBatch) batch).isClosed()) {
+      throw new InvalidInputException(op + ": the batch is closed, or one of another backend");
+    }
+    return (CpuBatch) batch;
+  }
+
+  /** Refuses sequences with caches, for what training alone does. */
+  static void requireWithoutCaches(String op, String what, CpuBatch batch) {
+    for (int i = 0; i < batch.runs(); i++) {
+      if (batch.run(i).cache != null) {
+        throw new InvalidInputException(
+            op
+                + ": "
+                + what
+                + " is for sequences without KV caches, but row "
+                + batch.run(i).firstRow
+                + " of the batch has one; add its rows with null for the cache");
+      }
+    }
+  }
+
+  /** Checks the seed of dropout, if there is any. */
+  static void dropout(String op, AttentionSpec spec) {
+    if (spec.dropout().isPresent()) {
+      integers(op, "the seed of dropout", spec.dropout().get().seed(), 2);
+    }
   }
 
   static InvalidInputException mismatch(

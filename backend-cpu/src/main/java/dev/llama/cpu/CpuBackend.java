@@ -21,6 +21,7 @@ final class CpuBackend implements Backend {
   private final WorkerPool pool;
   private final DirectMemory memory = new DirectMemory();
   private final Ops ops;
+  private final GradOps gradOps;
 
   /**
    * Puts a backend together, which then owns the threads.
@@ -28,11 +29,13 @@ final class CpuBackend implements Backend {
    * @param description what exactly runs
    * @param pool threads
    * @param ops operations on this backend's tensors
+   * @param gradOps their gradients
    */
-  CpuBackend(String description, WorkerPool pool, Ops ops) {
+  CpuBackend(String description, WorkerPool pool, Ops ops, GradOps gradOps) {
     this.description = description;
     this.pool = pool;
     this.ops = ops;
+    this.gradOps = gradOps;
   }
 
   @Override
@@ -138,7 +141,7 @@ final class CpuBackend implements Backend {
 
   @Override
   public Optional<GradOps> gradOps() {
-    return Optional.empty();
+    return Optional.of(gradOps);
   }
 
   @Override

@@ -5,13 +5,17 @@ import dev.llama.spi.Availability;
 import dev.llama.spi.Backend;
 import dev.llama.spi.BackendOptions;
 import dev.llama.spi.BackendProvider;
+import dev.llama.spi.GradOps;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
 /**
  * Runs on any CPU. Variants: {@code native}, own kernels in C, and OpenBLAS for large products if
- * it is there; {@code openblas}, OpenBLAS and plain Java; {@code reference}, plain Java alone.
+ * it is there; {@code openblas}, OpenBLAS and plain Java; {@code reference}, plain Java alone. The
+ * kernels use the best instruction set that the CPU has; the system property {@code
+ * llama.cpu.level} names a lesser one ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code
+ * neon}, {@code dotprod}) before the first use.
  */
 public final class CpuBackendProvider implements BackendProvider {
   private static final String NATIVE = "native";
@@ -41,7 +45,7 @@ public final class CpuBackendProvider implements BackendProvider {
       losses.add("prefill is several times slower without OpenBLAS: " + e.getMessage());
     }
     try {
-      parts.add(0, NativeLoader.load().description());
+      parts.add(0, NativeLibrary.load().description());
       score = 100;
     } catch (BackendException e) {
       parts.add("plain Java");
@@ -60,7 +64,7 @@ public final class CpuBackendProvider implements BackendProvider {
     }
     switch (options.variant().get()) {
       case NATIVE:
-        return openNative(NativeLoader.load(), options.threads());
+        return openNative(NativeLibrary.load(), options.threads());
       case OPENBLAS:
         return openBlas(OpenBlasLoader.load(), options.threads());
       case REFERENCE:
@@ -82,7 +86,7 @@ public final class CpuBackendProvider implements BackendProvider {
   private static Backend openBest(int threads) {
     NativeLibrary library;
     try {
-      library = NativeLoader.load();
+      library = NativeLibrary.load();
     } catch (BackendException e) {
       OpenBlas blas = openBlasOrNull();
       return blas == null ? openReference(threads) : openBlas(blas, threads);
@@ -110,7 +114,7 @@ public final class CpuBackendProvider implements BackendProvider {
       description += ", " + blas.version() + " for large products";
     }
     CpuOps ops = new CpuOps(pool, new NativeMatrixProduct(pool, large), attention);
-    return new CpuBackend(description + "; " + count(pool), pool, ops);
+    return new CpuBackend(description + "; " + count(pool), pool, ops, gradOps(pool));
   }
 
   private static Backend openBlas(OpenBlas blas, int threads) {
@@ -122,13 +126,17 @@ public final class CpuBackendProvider implements BackendProvider {
             + blas.version()
             + " for large products, plain Java for the rest; "
             + count(pool);
-    return new CpuBackend(description, pool, new CpuOps(pool, product, attention));
+    return new CpuBackend(description, pool, new CpuOps(pool, product, attention), gradOps(pool));
   }
 
   private static Backend openReference(int threads) {
     WorkerPool pool = new WorkerPool(threads);
     CpuOps ops = new CpuOps(pool, new JavaMatrixProduct(pool), new JavaAttention(pool));
-    return new CpuBackend("cpu:reference — plain Java; " + count(pool), pool, ops);
+    return new CpuBackend("cpu:reference — plain Java; " + count(pool), pool, ops, gradOps(pool));
+  }
+
+  private static GradOps gradOps(WorkerPool pool) {
+    return new CpuGradOps(pool, new JavaGradProduct(pool), new JavaAttentionGradient(pool));
   }
 
   private static String count(WorkerPool pool) {

@@ -103,37 +103,17 @@ final class CpuOps implements Ops {
 
   @Override
   public void rope(Tensor q, Tensor k, Tensor positions, RopeTable table) {
-    CpuTensor queries = Checks.floats("rope", "q", q);
-    CpuTensor keys = Checks.floats("rope", "k", k);
-    CpuTensor frequencies = Checks.floats("rope", "inverseFrequencies", table.inverseFrequencies());
-    long headDim = 2 * frequencies.width();
-    if (queries.rows() != keys.rows()
-        || queries.width() % headDim != 0
-        || keys.width() % headDim != 0) {
-      throw new InvalidInputException(
-          "shape mismatch in rope: q "
-              + Segments.describe(queries.shape())
-              + " k "
-              + Segments.describe(keys.shape())
-              + " headDim "
-              + headDim);
-    }
-    rotary.rotate(
-        queries,
-        keys,
-        Checks.integers("rope", "positions", positions, queries.rows()),
-        frequencies,
-        table.magnitude(),
-        table.pairing());
+    rotary.rotate("rope", q, k, positions, table, false);
   }
 
   @Override
   public void attention(
       Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Batch batch, AttentionSpec spec) {
-    if (!(batch instanceof CpuBatch) || ((CpuBatch) batch).isClosed()) {
-      throw new InvalidInputException("attention: the batch is closed, or one of another backend");
+    CpuBatch own = Checks.batch("attention", batch);
+    if (spec.dropout().isPresent()) {
+      Checks.dropout("attention", spec);
+      Checks.requireWithoutCaches("attention", "dropout", own);
     }
-    CpuBatch own = (CpuBatch) batch;
     long queryWidth = (long) spec.heads() * spec.headDim();
     long keyWidth = (long) spec.keyValueHeads() * spec.headDim();
     CpuTensor o = Checks.matrix("attention", "out", out, own.rows(), queryWidth);

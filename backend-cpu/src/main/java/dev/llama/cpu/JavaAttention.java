@@ -1,5 +1,6 @@
 package dev.llama.cpu;
 
+import dev.llama.spi.AttentionDropout;
 import dev.llama.spi.AttentionSpec;
 import java.util.Arrays;
 
@@ -68,6 +69,7 @@ final class JavaAttention implements Attention {
     private final float[] maxima; // [rows * group]
     private final float[] sums; // [rows * group]
     private final float[] scores; // [BLOCK]
+    private final AttentionDropout dropped; // or null
 
     Rows(
         KeyValues source,
@@ -89,6 +91,7 @@ final class JavaAttention implements Attention {
       maxima = scratch.floats(MAXIMA, rows * group);
       sums = scratch.floats(SUMS, rows * group);
       scores = scratch.floats(SCORES, BLOCK);
+      dropped = spec.dropout().orElse(null);
     }
 
     void attend(CpuTensor q, CpuTensor out, CpuTensor lse) {
@@ -162,7 +165,24 @@ final class JavaAttention implements Attention {
       Functions.exp(scores, to, scratch);
       Arrays.fill(scores, 0, from, 0f);
       sums[i] += Vectors.sum(scores, to);
+      if (dropped != null) {
+        drop(i, begin, from, to);
+      }
       addValues(results[i], values, from, to);
+    }
+
+    /** Sets weights to 0, and makes the others larger; the sum of all remains as it was. */
+    private void drop(int i, int begin, int from, int to) {
+      int row = run.firstRow + firstRow + i / group;
+      int head = keyHead * group + i % group;
+      CpuTensor seed = (CpuTensor) dropped.seed();
+      int hash =
+          AttentionDropout.queryHash(seed.getInt(0), seed.getInt(1), spec.layer(), head, row);
+      int firstKey = run.firstRow + begin - run.firstPosition;
+      for (int j = from; j < to; j++) {
+        boolean kept = AttentionDropout.keeps(hash, firstKey + j, dropped.threshold());
+        scores[j] *= kept ? dropped.factor() : 0f;
+      }
     }
 
     private void addValues(float[] result, float[][] values, int from, int to) {

@@ -1,13 +1,12 @@
 package dev.llama.cpu;
 
-import dev.llama.DType;
 import dev.llama.spi.AttentionSpec;
 import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 
 /**
  * Attention of single rows by the kernels in C, which walk the pages of a cache without copying
- * them. What training needs besides (the logarithm of the sums) is left to another way.
+ * them. What training needs besides (the logarithm of the sums, dropout) is left to another way.
  */
 final class NativeAttention implements Attention {
   private static final int BLOCKS = 5; // slot of the table of blocks
@@ -20,7 +19,7 @@ final class NativeAttention implements Attention {
    * Puts it together. The library must be loaded.
    *
    * @param pool threads
-   * @param other attends where {@code lse} is wanted
+   * @param other attends where {@code lse} or dropout is wanted
    */
   NativeAttention(WorkerPool pool, Attention other) {
     this.pool = pool;
@@ -35,7 +34,7 @@ final class NativeAttention implements Attention {
       KeyValues source,
       CpuBatch.Run run,
       AttentionSpec spec) {
-    if (lse != null) {
+    if (lse != null || spec.dropout().isPresent()) {
       other.attend(out, lse, q, source, run, spec);
       return;
     }
@@ -112,13 +111,19 @@ final class NativeAttention implements Attention {
     int skip = first - begin;
     int count = position + 1 - first;
     int stride = source.stride();
-    if (source.type() == DType.F32) {
-      NativeKernels.attentionF32(
-          results, queries, group, size, table, skip, count, headOffset, stride, spec.scale());
-    } else {
-      NativeKernels.attentionF16(
-          results, queries, group, size, table, skip, count, headOffset, stride, spec.scale());
-    }
+    int format = NativeKernels.format(source.type());
+    NativeKernels.attention(
+        format,
+        results,
+        queries,
+        group,
+        size,
+        table,
+        skip,
+        count,
+        headOffset,
+        stride,
+        spec.scale());
   }
 
   private static long address(CpuTensor tensor, long row) {

@@ -1,19 +1,37 @@
 package dev.llama.cpu;
 
+import dev.llama.DType;
+import java.nio.ByteBuffer;
+
 /**
- * The kernels in C, see {@code src/main/native}. Bound by {@link NativeLibrary}, which must have
- * been loaded before any of them is called. Arguments are addresses and numbers of elements;
- * nothing is checked.
+ * The kernels in C, see {@code src/main/native}. {@link NativeLibrary} must have been loaded before
+ * any of them is called. Arguments are addresses and numbers of elements; nothing is checked.
  */
 final class NativeKernels {
   private NativeKernels() {}
 
-  /** Returns what the CPU and the operating system let run; bits as in {@code features.c}. */
-  static native long cpuFeatures();
+  /** Returns what the CPU and the operating system let run; bits as in {@code features.h}. */
+  static native long features();
+
+  /**
+   * Chooses the instruction set of all calls that follow, in all threads.
+   *
+   * @param level index in the list of the architecture in {@code jni.c}
+   */
+  static native void use(int level);
+
+  /** Returns where a direct buffer begins. */
+  static native long address(ByteBuffer buffer);
+
+  /** Returns the number that the kernels have for a format that they read. */
+  static int format(DType type) {
+    return type.isQuantized() ? 3 + type.ordinal() - DType.Q8_0.ordinal() : type.ordinal();
+  }
 
   /**
    * Computes {@code out[r][o] (=|+=) x[r] · weight[o]}.
    *
+   * @param format of the weights: F32, F16 or BF16
    * @param out F32 [rows, outputs]
    * @param outStride distance of its rows, in elements
    * @param x F32 [rows, inputs]
@@ -24,31 +42,8 @@ final class NativeKernels {
    * @param outputs at least 1
    * @param add 1 to add to what is there, else 0
    */
-  static native void productF32(
-      long out,
-      long outStride,
-      long x,
-      long xStride,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productF32}. */
-  static native void productF16(
-      long out,
-      long outStride,
-      long x,
-      long xStride,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productF32}. */
-  static native void productBf16(
+  static native void product(
+      int format,
       long out,
       long outStride,
       long x,
@@ -78,6 +73,7 @@ final class NativeKernels {
   /**
    * Computes {@code out[r][o] (=|+=) x[r] · weight[o]}.
    *
+   * @param format of the weights: a quantised one
    * @param out F32 [rows, outputs]
    * @param outStride distance of its rows, in elements
    * @param x rows as {@link #quantize} leaves them
@@ -87,106 +83,8 @@ final class NativeKernels {
    * @param outputs at least 1
    * @param add 1 to add to what is there, else 0
    */
-  static native void productQ80(
-      long out,
-      long outStride,
-      long x,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productQ80}. */
-  static native void productQ40(
-      long out,
-      long outStride,
-      long x,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productQ80}. */
-  static native void productQ41(
-      long out,
-      long outStride,
-      long x,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productQ80}. */
-  static native void productQ50(
-      long out,
-      long outStride,
-      long x,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productQ80}. */
-  static native void productQ51(
-      long out,
-      long outStride,
-      long x,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productQ80}. */
-  static native void productQ2K(
-      long out,
-      long outStride,
-      long x,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productQ80}. */
-  static native void productQ3K(
-      long out,
-      long outStride,
-      long x,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productQ80}. */
-  static native void productQ4K(
-      long out,
-      long outStride,
-      long x,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productQ80}. */
-  static native void productQ5K(
-      long out,
-      long outStride,
-      long x,
-      long rows,
-      long weight,
-      long inputs,
-      long outputs,
-      long add);
-
-  /** As {@link #productQ80}. */
-  static native void productQ6K(
+  static native void productQuantized(
+      int format,
       long out,
       long outStride,
       long x,
@@ -199,6 +97,7 @@ final class NativeKernels {
   /**
    * Attends for one row and the query heads that share a key head.
    *
+   * @param format of keys and values: F32 or F16
    * @param out F32 [heads, size]
    * @param q F32 [heads, size]
    * @param heads at least 1
@@ -210,20 +109,8 @@ final class NativeKernels {
    * @param stride from position to position, in elements
    * @param scale factor of the scores
    */
-  static native void attentionF32(
-      long out,
-      long q,
-      long heads,
-      long size,
-      long blocks,
-      long skip,
-      long count,
-      long headOffset,
-      long stride,
-      float scale);
-
-  /** As {@link #attentionF32}. */
-  static native void attentionF16(
+  static native void attention(
+      int format,
       long out,
       long q,
       long heads,

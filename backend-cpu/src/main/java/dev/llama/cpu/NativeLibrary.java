@@ -1,124 +1,158 @@
 package dev.llama.cpu;
 
-import com.sun.jna.FunctionMapper;
-import com.sun.jna.Library;
-import com.sun.jna.Native;
-import com.sun.jna.Platform;
-import com.sun.jna.Pointer;
 import dev.llama.BackendException;
-import java.io.File;
-import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 
 /**
- * The native library with the kernels in C: found in the jar, unpacked to JNA's folder for
- * temporary files, and bound to {@link NativeKernels} at the best level that the CPU has.
+ * The native library with the kernels in C, loaded once in the life of this class, and the
+ * instruction set whose kernels run: the best that the CPU has, or the one that {@value #PROPERTY}
+ * names.
  */
 final class NativeLibrary {
-  private static final String NAME = "llama_cpu";
+  /** System property that names an instruction set, for tests and for hunting faults. */
+  static final String PROPERTY = "llama.cpu.level";
 
-  /** A set of kernels. Each needs all bits of its mask in what {@code cpuFeatures} returns. */
-  private enum Level {
-    AVX2("x86-64", 1, "AVX2"),
-    DOTPROD("aarch64", 3, "NEON and dot-product"),
-    NEON("aarch64", 1, "NEON");
+  /**
+   * A set of kernels; needs all bits of its mask in what the CPU has. Those of an architecture are
+   * in the order of {@code jni.c}, the best last.
+   */
+  enum Level {
+    AVX2("x86-64", 0, 1, "AVX2"),
+    AVX512("x86-64", 1, 1 | 2, "AVX-512"),
+    AVX512VNNI("x86-64", 2, 1 | 2 | 4, "AVX-512 VNNI"),
+    NEON("aarch64", 0, 1, "NEON"),
+    DOTPROD("aarch64", 1, 1 | 2, "NEON and dot-product");
 
     private final String architecture;
+    private final int index;
     private final long mask;
     private final String words;
 
-    Level(String architecture, long mask, String words) {
+    Level(String architecture, int index, long mask, String words) {
       this.architecture = architecture;
+      this.index = index;
       this.mask = mask;
       this.words = words;
     }
 
-    static Level of(long features) {
+    /** Returns those that can run, the best last. */
+    static List<Level> supported(String platform, long features) {
+      List<Level> levels = new ArrayList<>();
       for (Level level : values()) {
-        if (Platform.RESOURCE_PREFIX.endsWith(level.architecture)
-            && (features & level.mask) == level.mask) {
+        if (platform.endsWith(level.architecture) && (features & level.mask) == level.mask) {
+          levels.add(level);
+        }
+      }
+      return levels;
+    }
+
+    /**
+     * Returns the one that shall run.
+     *
+     * @param supported those that can
+     * @param wanted what {@value NativeLibrary#PROPERTY} says, or null
+     * @throws BackendException if it cannot
+     */
+    static Level choose(List<Level> supported, String wanted) {
+      if (supported.isEmpty()) {
+        throw new BackendException(
+            "the native kernels need a CPU with AVX2, FMA and F16C, or 64-bit ARM; this is "
+                + NativeLoader.platform()
+                + " without them");
+      }
+      if (wanted == null) {
+        return supported.get(supported.size() - 1);
+      }
+      for (Level level : supported) {
+        if (level.toString().equals(wanted)) {
           return level;
         }
       }
       throw new BackendException(
-          "the native kernels need a CPU with AVX2, FMA and F16C, or 64-bit ARM; this is "
-              + Platform.RESOURCE_PREFIX
-              + " without them");
+          "-D" + PROPERTY + "=" + wanted + " is not one of what this CPU can run: " + supported);
+    }
+
+    /** Returns its name for people. */
+    String description() {
+      return words;
+    }
+
+    /** Returns its name for {@value NativeLibrary#PROPERTY}. */
+    @Override
+    public String toString() {
+      return name().toLowerCase(Locale.ROOT);
     }
   }
 
-  private final Level level;
+  /** What came of loading; a process cannot load it anew, nor needs to fail anew. */
+  private static final class Outcome {
+    private NativeLibrary library;
+    private BackendException failure;
 
-  private NativeLibrary(Level level) {
-    this.level = level;
+    synchronized NativeLibrary get() {
+      if (library == null && failure == null) {
+        try {
+          library = new NativeLibrary();
+        } catch (BackendException e) {
+          failure = e;
+        }
+      }
+      if (failure != null) {
+        throw failure;
+      }
+      return library;
+    }
+  }
+
+  private static final Outcome OUTCOME = new Outcome();
+
+  private final long features;
+  private Level level;
+
+  private NativeLibrary() {
+    features = NativeLoader.load();
+    use(Level.choose(levels(), System.getProperty(PROPERTY)));
   }
 
   /**
-   * Loads the library, once in a process.
+   * Loads the library. What came of it is remembered.
    *
    * @return the library
-   * @throws BackendException if there is none for this platform, or the CPU is too old
-   * @throws IOException if it cannot be unpacked
-   * @throws LinkageError if JNA is absent, or a library cannot be loaded
+   * @throws BackendException with the reason and the cure
    */
-  static synchronized NativeLibrary load() throws IOException {
-    if (!Native.registered(NativeKernels.class)) {
-      bind();
-    }
-    return new NativeLibrary(Level.of(NativeKernels.cpuFeatures()));
+  static NativeLibrary load() {
+    return OUTCOME.get();
   }
 
-  private static void bind() throws IOException {
-    String file = System.mapLibraryName(NAME);
-    String resource = "/" + Platform.RESOURCE_PREFIX + "/" + file;
-    if (NativeLibrary.class.getResource(resource) == null) {
-      throw new BackendException("there are no native kernels for " + Platform.RESOURCE_PREFIX);
-    }
-    File unpacked = Native.extractFromResourcePath(resource, NativeLibrary.class.getClassLoader());
-    try {
-      String path = unpacked.getAbsolutePath();
-      long features =
-          com.sun.jna.NativeLibrary.getInstance(path)
-              .getFunction("llama_cpu_features")
-              .invokeLong(new Object[0]);
-      String level = Level.of(features).name().toLowerCase(Locale.ROOT);
-      FunctionMapper symbols = (library, method) -> symbol(method.getName(), level);
-      Native.register(
-          NativeKernels.class,
-          com.sun.jna.NativeLibrary.getInstance(
-              path, Map.of(Library.OPTION_FUNCTION_MAPPER, symbols)));
-    } finally {
-      // Elsewhere than on Windows a library that is in use needs no name; where the classes are not
-      // in a jar it was not unpacked at all.
-      if (!Platform.isWindows() && !unpacked.getName().equals(file)) {
-        unpacked.delete();
-      }
-    }
+  /** Returns the instruction sets that can run here, the best last. */
+  List<Level> levels() {
+    return Level.supported(NativeLoader.platform(), features);
   }
 
-  /**
-   * Returns what a method is called in C: {@code productQ4K} is {@code llama_product_q4_k_avx2}.
-   */
-  static String symbol(String method, String level) {
-    if (method.equals("cpuFeatures")) {
-      return "llama_cpu_features";
-    }
-    String snake = method.replaceAll("([A-Z])", "_$1").toLowerCase(Locale.ROOT);
-    return "llama_" + snake.replaceFirst("_q(\\d)(\\d)$", "_q$1_$2") + "_" + level;
+  /** Changes the instruction set of everything that runs: for tests. */
+  void use(Level newLevel) {
+    NativeKernels.use(newLevel.index);
+    level = newLevel;
+  }
+
+  /** Returns the instruction set that runs. */
+  Level level() {
+    return level;
   }
 
   /** Returns which kernels run. */
   String description() {
-    return level.words + " kernels";
+    return level.description() + " kernels";
   }
 
   /** Returns where a segment begins. */
   static long address(Segment segment) {
     long address = segment.address;
     if (address == 0) {
-      address = address(segment.bytes);
+      address = NativeKernels.address(segment.bytes);
       segment.address = address;
     }
     return address;
@@ -126,6 +160,6 @@ final class NativeLibrary {
 
   /** Returns where a direct buffer begins. */
   static long address(ByteBuffer buffer) {
-    return Pointer.nativeValue(Native.getDirectBufferPointer(buffer));
+    return NativeKernels.address(buffer);
   }
 }

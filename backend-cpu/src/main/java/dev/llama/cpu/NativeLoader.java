@@ -2,23 +2,44 @@ package dev.llama.cpu;
 
 import dev.llama.BackendException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.Locale;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * Loads the native kernels and turns whatever goes wrong into an exception that tells the cure.
- * Apart from {@link NativeLibrary}, because that class cannot even be linked where JNA is absent.
+ * Gets the native library into the process: from the jar by way of a temporary file, or on Android
+ * from the application. Turns whatever goes wrong into an exception that tells the cure.
  */
 final class NativeLoader {
+  private static final Logger log = LoggerFactory.getLogger(NativeLoader.class);
+  private static final String NAME = "llama_cpu";
+
   private NativeLoader() {}
 
   /**
-   * Loads the library.
+   * Loads the library into the class loader of {@link NativeKernels}.
    *
-   * @return the library
+   * @return what {@link NativeKernels#features} says
    * @throws BackendException with the reason and the cure
    */
-  static NativeLibrary load() {
+  static long load() {
     try {
-      return NativeLibrary.load();
+      if (isAndroid()) {
+        System.loadLibrary(NAME);
+      } else {
+        loadFromJar();
+      }
+      return NativeKernels.features();
     } catch (BackendException e) {
       throw e;
     } catch (IOException | LinkageError | RuntimeException e) {
@@ -26,9 +47,83 @@ final class NativeLoader {
     }
   }
 
+  private static boolean isAndroid() {
+    return "Dalvik".equals(System.getProperty("java.vm.name"));
+  }
+
+  private static boolean isWindows() {
+    return platform().startsWith("win32");
+  }
+
+  /** Returns the folder of this platform's library: operating system and architecture. */
+  static String platform() {
+    String system = System.getProperty("os.name", "").toLowerCase(Locale.ROOT);
+    String architecture = System.getProperty("os.arch", "");
+    String os =
+        system.startsWith("windows")
+            ? "win32"
+            : system.startsWith("mac") ? "darwin" : system.replace(' ', '-');
+    String cpu =
+        architecture.equals("amd64") || architecture.equals("x86_64")
+            ? "x86-64"
+            : architecture.equals("arm64") ? "aarch64" : architecture;
+    return os + "-" + cpu;
+  }
+
+  /** A file of its own for each load: a JVM lets one class loader alone have a library. */
+  private static void loadFromJar() throws IOException {
+    String file = System.mapLibraryName(NAME);
+    String resource = "/" + platform() + "/" + file;
+    try (InputStream library = NativeLoader.class.getResourceAsStream(resource)) {
+      if (library == null) {
+        throw new BackendException("there are no native kernels for " + platform());
+      }
+      Path folder = Paths.get(System.getProperty("java.io.tmpdir"));
+      String suffix = file.substring(file.lastIndexOf('.'));
+      deleteOld(folder, suffix);
+      // Created so that no other user can write it, where the file system knows users.
+      Path unpacked = Files.createTempFile(folder, NAME + "-", suffix);
+      try {
+        Files.copy(library, unpacked, StandardCopyOption.REPLACE_EXISTING);
+        System.load(unpacked.toAbsolutePath().toString());
+      } finally {
+        if (!isWindows()) {
+          Files.deleteIfExists(unpacked);
+        }
+      }
+    }
+  }
+
+  /** Windows keeps the file of a library that is in use; a later process can delete it. */
+  private static void deleteOld(Path folder, String suffix) {
+    if (!isWindows()) {
+      return;
+    }
+    // What is younger may just be on its way into another process.
+    FileTime limit = FileTime.from(Instant.now().minus(1, ChronoUnit.HOURS));
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, NAME + "-*" + suffix)) {
+      for (Path file : files) {
+        if (Files.getLastModifiedTime(file).compareTo(limit) < 0) {
+          deleteUnlessInUse(file);
+        }
+      }
+    } catch (IOException | DirectoryIteratorException e) {
+      log.debug("old libraries in {} are left there: {}", folder, e.toString());
+    }
+  }
+
+  private static void deleteUnlessInUse(Path file) {
+    try {
+      Files.delete(file);
+    } catch (IOException e) {
+      log.debug("{} is left there: {}", file, e.toString());
+    }
+  }
+
   private static String cure() {
-    return "add the artifact net.java.dev.jna:jna, and see that JNA can unpack to its folder for"
-        + " temporary files and run from there: -Djna.tmpdir=/folder names another, which must not"
-        + " be mounted noexec; on the module path, add also --add-modules ALL-MODULE-PATH";
+    return isAndroid()
+        ? "put lib" + NAME + ".so of this architecture, from the jar of backend-cpu, into jniLibs"
+        : "the folder for temporary files must be writable and not mounted noexec:"
+            + " -Djava.io.tmpdir=/folder names another";
   }
 }

@@ -68,14 +68,15 @@ final class NativeMatrixProduct implements MatrixProduct {
             long w = address(weight, o);
             for (long r = 0, rows; r < x.rows(); r += rows) {
               rows = Math.min(x.rowsInSegment(r), out.rowsInSegment(r));
-              plain(
-                  weight.type(),
+              NativeKernels.product(
+                  NativeKernels.format(weight.type()),
                   address(out, r) + 4L * o,
                   out.width(),
                   address(x, r),
                   x.width(),
                   rows,
                   w,
+                  x.width(),
                   outputs,
                   add);
             }
@@ -105,8 +106,8 @@ final class NativeMatrixProduct implements MatrixProduct {
             long w = address(weight, o);
             for (long r = 0, rows; r < x.rows(); r += rows) {
               rows = out.rowsInSegment(r);
-              quantized(
-                  weight.type(),
+              NativeKernels.productQuantized(
+                  NativeKernels.format(weight.type()),
                   address(out, r) + 4L * o,
                   out.width(),
                   inputs + r * rowBytes,
@@ -123,77 +124,6 @@ final class NativeMatrixProduct implements MatrixProduct {
 
   private static long address(CpuTensor tensor, long row) {
     return NativeLibrary.address(tensor.segment(row)) + tensor.offset(row);
-  }
-
-  private static void plain(
-      DType type,
-      long out,
-      long outStride,
-      long x,
-      long inputs,
-      long rows,
-      long w,
-      long outputs,
-      long add) {
-    switch (type) {
-      case F32:
-        NativeKernels.productF32(out, outStride, x, inputs, rows, w, inputs, outputs, add);
-        break;
-      case F16:
-        NativeKernels.productF16(out, outStride, x, inputs, rows, w, inputs, outputs, add);
-        break;
-      case BF16:
-        NativeKernels.productBf16(out, outStride, x, inputs, rows, w, inputs, outputs, add);
-        break;
-      default:
-        throw new IllegalArgumentException("no kernel for " + type);
-    }
-  }
-
-  private static void quantized(
-      DType type,
-      long out,
-      long outStride,
-      long x,
-      long rows,
-      long w,
-      long inputs,
-      long outputs,
-      long add) {
-    switch (type) {
-      case Q8_0:
-        NativeKernels.productQ80(out, outStride, x, rows, w, inputs, outputs, add);
-        break;
-      case Q4_0:
-        NativeKernels.productQ40(out, outStride, x, rows, w, inputs, outputs, add);
-        break;
-      case Q4_1:
-        NativeKernels.productQ41(out, outStride, x, rows, w, inputs, outputs, add);
-        break;
-      case Q5_0:
-        NativeKernels.productQ50(out, outStride, x, rows, w, inputs, outputs, add);
-        break;
-      case Q5_1:
-        NativeKernels.productQ51(out, outStride, x, rows, w, inputs, outputs, add);
-        break;
-      case Q2_K:
-        NativeKernels.productQ2K(out, outStride, x, rows, w, inputs, outputs, add);
-        break;
-      case Q3_K:
-        NativeKernels.productQ3K(out, outStride, x, rows, w, inputs, outputs, add);
-        break;
-      case Q4_K:
-        NativeKernels.productQ4K(out, outStride, x, rows, w, inputs, outputs, add);
-        break;
-      case Q5_K:
-        NativeKernels.productQ5K(out, outStride, x, rows, w, inputs, outputs, add);
-        break;
-      case Q6_K:
-        NativeKernels.productQ6K(out, outStride, x, rows, w, inputs, outputs, add);
-        break;
-      default:
-        throw new IllegalArgumentException("no kernel for " + type);
-    }
   }
 
   /**

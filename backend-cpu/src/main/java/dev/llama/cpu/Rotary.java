@@ -1,6 +1,9 @@
 package dev.llama.cpu;
 
+import dev.llama.InvalidInputException;
+import dev.llama.spi.RopeTable;
 import dev.llama.spi.RopeTable.Pairing;
+import dev.llama.spi.Tensor;
 
 /** Rotation of queries and keys by their positions. */
 final class Rotary {
@@ -18,6 +21,44 @@ final class Rotary {
   }
 
   /**
+   * Checks what it is given, and rotates in place.
+   *
+   * @param op for messages
+   * @param q [rows, heads * headDim]
+   * @param k [rows, keyValueHeads * headDim]
+   * @param positions I32 [rows]
+   * @param table frequencies, magnitude and pairing
+   * @param back the other way round, as for gradients
+   */
+  void rotate(String op, Tensor q, Tensor k, Tensor positions, RopeTable table, boolean back) {
+    CpuTensor queries = Checks.floats(op, "q", q);
+    CpuTensor keys = Checks.floats(op, "k", k);
+    CpuTensor frequencies = Checks.floats(op, "inverseFrequencies", table.inverseFrequencies());
+    long headDim = 2 * frequencies.width();
+    if (queries.rows() != keys.rows()
+        || queries.width() % headDim != 0
+        || keys.width() % headDim != 0) {
+      throw new InvalidInputException(
+          "shape mismatch in "
+              + op
+              + ": q "
+              + Segments.describe(queries.shape())
+              + " k "
+              + Segments.describe(keys.shape())
+              + " headDim "
+              + headDim);
+    }
+    rotate(
+        queries,
+        keys,
+        Checks.integers(op, "positions", positions, queries.rows()),
+        frequencies,
+        table.magnitude(),
+        table.pairing(),
+        back ? -1 : 1);
+  }
+
+  /**
    * Rotates in place.
    *
    * @param q [rows, heads * headDim]
@@ -26,14 +67,16 @@ final class Rotary {
    * @param frequencies [headDim / 2]
    * @param magnitude factor
    * @param pairing which elements make a pair
+   * @param direction 1, or -1 for the inverse rotation
    */
-  void rotate(
+  private void rotate(
       CpuTensor q,
       CpuTensor k,
       CpuTensor positions,
       CpuTensor frequencies,
       float magnitude,
-      Pairing pairing) {
+      Pairing pairing,
+      int direction) {
     int pairs = (int) frequencies.width();
     int rows = (int) q.rows();
     long each = 2 * (q.width() + k.width()) + (long) TRIGONOMETRY * pairs;
@@ -47,7 +90,7 @@ final class Rotary {
           frequencies.get(0, 0, pairs, frequency, 0);
           for (int r = from; r < to; r++) {
             // The angle is a float product, as in the models' training; its cosine is then exact.
-            float position = positions.getInt(r);
+            float position = direction * positions.getInt(r);
             for (int i = 0; i < pairs; i++) {
               double angle = position * frequency[i];
               cos[i] = (float) (Math.cos(angle) * magnitude);

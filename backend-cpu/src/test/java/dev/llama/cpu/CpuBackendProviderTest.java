@@ -48,7 +48,7 @@ class CpuBackendProviderTest {
     }
     try (Backend best = new CpuBackendProvider().open(BackendOptions.defaults())) {
       assertTrue(best.description().startsWith("cpu:"), best.description());
-      assertTrue(best.gradOps().isEmpty());
+      assertTrue(best.gradOps().isPresent());
     }
   }
 
@@ -74,16 +74,6 @@ class CpuBackendProviderTest {
   void withoutOpenBlasTheNativeKernelsRunAndTheCureIsSaid() throws Exception {
     check("score=100", "org.bytedeco:openblas", "cpu:native", "-x86_64.jar", "-arm64.jar");
     check("score=100", "org.bytedeco:openblas", "cpu:native", "bytedeco");
-  }
-
-  @Test
-  void withoutJnaOpenBlasRunsAndTheCureIsSaid() throws Exception {
-    check("score=50", "net.java.dev.jna:jna", "cpu:openblas", "jna");
-  }
-
-  @Test
-  void withoutAnyLibraryPlainJavaRunsAndTheCureIsSaid() throws Exception {
-    check("score=10", "net.java.dev.jna:jna", "cpu:reference", "bytedeco", "jna");
   }
 
   /** Opens the provider in a class loader that lacks some of the class path. */
@@ -123,7 +113,7 @@ class CpuBackendProviderTest {
     for (String entry : System.getProperty("java.class.path").split(File.pathSeparator)) {
       boolean kept = true;
       for (String part : missing) {
-        kept &= !(entry.matches(".*(bytedeco|jna).*") && entry.contains(part));
+        kept &= !(entry.matches(".*bytedeco.*") && entry.contains(part));
       }
       if (kept) {
         urls.add(url(entry));

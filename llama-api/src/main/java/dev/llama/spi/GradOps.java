@@ -57,7 +57,7 @@ public interface GradOps {
    * @param dWeight [outputs, inputs], added to, or {@code null} if it is not needed
    * @param dOut [rows, outputs]
    * @param x [rows, inputs]
-   * @param weight [outputs, inputs]
+   * @param weight [outputs, inputs]; of any supported type if {@code dWeight} is null
    * @param write of dX: ADD where several products share an input
    */
   void matmul(Tensor dX, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Ops.Write write);
@@ -93,7 +93,7 @@ public interface GradOps {
    * @param k [rows, keyValueHeads * headDim]
    * @param v [rows, keyValueHeads * headDim]
    * @param batch sequences and positions of the rows
-   * @param spec heads, scale, window
+   * @param spec heads, scale, window, dropout
    */
   void attention(
       Tensor dQ,
@@ -154,10 +154,10 @@ public interface GradOps {
    * beta1 m + (1 - beta1) g}, {@code v = beta2 v + (1 - beta2) g²}, {@code w = w (1 - lr decay) -
    * lr (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)}.
    *
-   * @param weight in place
-   * @param m first moment, in place
-   * @param v second moment, in place
-   * @param gradient of the same size
+   * @param weight any shape, in place
+   * @param m first moment, of the same shape, in place
+   * @param v second moment, of the same shape, in place
+   * @param gradient of the same shape
    * @param step [4]: lr, 1 - beta1^t, 1 - beta2^t, clip; changes from step to step
    * @param beta1 decay of the first moment
    * @param beta2 decay of the second moment

@@ -108,7 +108,7 @@ public interface Ops {
    * @param k [rows, keyValueHeads * headDim]
    * @param v [rows, keyValueHeads * headDim]
    * @param batch sequences and positions of the rows
-   * @param spec heads, scale, window, layer
+   * @param spec heads, scale, window, layer; dropout, for sequences without caches only
    */
   void attention(
       Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Batch batch, AttentionSpec spec);

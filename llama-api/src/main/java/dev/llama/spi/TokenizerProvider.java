@@ -22,4 +22,15 @@ public interface TokenizerProvider {
    * @throws dev.llama.FormatException if they are of this family, but broken
    */
   Optional<Tokenizer> open(TokenizerSource source, TokenizerOptions options);
+
+  /**
+   * Returns what cuts text into pieces before bytes are merged, for training a vocabulary.
+   *
+   * @param options the pattern; the other options have no influence
+   * @return empty if this family's vocabularies are not trained this way
+   * @throws dev.llama.InvalidInputException if the pattern is no regular expression
+   */
+  default Optional<TextSplitter> splitter(TokenizerOptions options) {
+    return Optional.empty();
+  }
 }

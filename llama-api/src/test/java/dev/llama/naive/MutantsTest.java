@@ -315,6 +315,43 @@ class MutantsTest {
         BackendConformance::adamWFollowsItsFormula);
   }
 
+  @Test
+  void droppedWeightsNotMadeUpFor() {
+    fails(
+        new OtherSpec() {
+          @Override
+          AttentionSpec change(AttentionSpec spec) {
+            return spec.dropout().isEmpty() ? spec : window(spec, spec.window());
+          }
+        },
+        BackendConformance::dropoutFollowsItsSpecification);
+  }
+
+  @Test
+  void gradientWithoutDropout() {
+    fails(
+        new NaiveOps(),
+        new NaiveGradOps() {
+          @Override
+          public void attention(
+              Tensor dQ,
+              Tensor dK,
+              Tensor dV,
+              Tensor dOut,
+              Tensor out,
+              Tensor lse,
+              Tensor q,
+              Tensor k,
+              Tensor v,
+              Batch batch,
+              AttentionSpec spec) {
+            AttentionSpec plain = window(spec, spec.window());
+            super.attention(dQ, dK, dV, dOut, out, lse, q, k, v, batch, plain);
+          }
+        },
+        BackendConformance::gradientOfAttentionWithDropout);
+  }
+
   /** A backend with another kind of cache. */
   private static Backend caches(Function<KvShape, KvCache> make) {
     return new NaiveBackend() {

@@ -157,6 +157,7 @@ class NaiveGradOps implements GradOps {
     for (int r = 0; r < rows.size(); r++) {
       int start = rows.get(r).sequenceStart();
       int first = start + Scalar.firstVisible(r - start, spec.window());
+      Scalar.Factors factors = NaiveOps.dropout(spec, r, start);
       for (int head = 0; head < spec.heads(); head++) {
         int query = (r * spec.heads() + head) * dim;
         double correction = Scalar.dot(gradients, query, results, query, dim);
@@ -164,12 +165,13 @@ class NaiveGradOps implements GradOps {
           int key = (other * spec.keyValueHeads() + head / group) * dim;
           double score = spec.scale() * Scalar.dot(queries, query, keys, key, dim);
           double probability = Math.exp(score - denominators[r * spec.heads() + head]);
-          double dProbability = Scalar.dot(gradients, query, values, key, dim);
+          double factor = factors.of(head, other - start);
+          double dProbability = factor * Scalar.dot(gradients, query, values, key, dim);
           double dScore = probability * (dProbability - correction) * spec.scale();
           for (int i = 0; i < dim; i++) {
             queryGradients[query + i] += dScore * keys[key + i];
             keyGradients[key + i] += dScore * queries[query + i];
-            valueGradients[key + i] += probability * gradients[query + i];
+            valueGradients[key + i] += factor * probability * gradients[query + i];
           }
         }
       }

@@ -4,6 +4,8 @@ import static dev.llama.naive.NaiveTensor.ints;
 import static dev.llama.naive.NaiveTensor.set;
 import static dev.llama.naive.NaiveTensor.values;
 
+import dev.llama.InvalidInputException;
+import dev.llama.spi.AttentionDropout;
 import dev.llama.spi.AttentionSpec;
 import dev.llama.spi.Batch;
 import dev.llama.spi.Ops;
@@ -97,6 +99,9 @@ class NaiveOps implements Ops {
     for (int r = 0; r < rows.size(); r++) {
       NaiveBatch.Row row = rows.get(r);
       if (row.cache() != null) {
+        if (spec.dropout().isPresent()) {
+          throw new InvalidInputException("attention: dropout with a KV cache");
+        }
         row.cache().store(spec.layer(), row.position(), keys[r], values[r]);
       }
     }
@@ -111,7 +116,8 @@ class NaiveOps implements Ops {
       } else {
         int start = row.sequenceStart();
         Scalar.History history = new RowHistory(keys, values, start);
-        Scalar.attend(result, denominators, queries, r, r - start, history, spec);
+        Scalar.Factors factors = dropout(spec, r, start);
+        Scalar.attend(result, denominators, queries, r, r - start, history, spec, factors);
       }
     }
     set(out, result);
@@ -131,6 +137,20 @@ class NaiveOps implements Ops {
     public double[] value(int position) {
       return values[start + position];
     }
+  }
+
+  /** What the weights of a row are multiplied with; positions count from the sequence's start. */
+  static Scalar.Factors dropout(AttentionSpec spec, int row, int start) {
+    if (spec.dropout().isEmpty()) {
+      return Scalar.Factors.NONE;
+    }
+    AttentionDropout dropout = spec.dropout().get();
+    int[] seed = ints(dropout.seed());
+    return (head, position) -> {
+      int hash = AttentionDropout.queryHash(seed[0], seed[1], spec.layer(), head, row);
+      boolean kept = AttentionDropout.keeps(hash, start + position, dropout.threshold());
+      return kept ? 1 / (1 - (double) dropout.probability()) : 0;
+    };
   }
 
   static double[][] rowsOf(Tensor tensor) {

@@ -14,6 +14,13 @@ public final class Scalar {
     double[] value(int position);
   }
 
+  /** What the weights of one row are multiplied with behind the softmax: dropout. */
+  public interface Factors {
+    Factors NONE = (head, position) -> 1;
+
+    double of(int head, int position);
+  }
+
   /** x [rows, inputs] · weightᵀ, weight [outputs, inputs]. */
   public static double[] matmul(double[] x, double[] weight, int inputs) {
     int rows = x.length / inputs;
@@ -148,6 +155,19 @@ public final class Scalar {
       int position,
       History history,
       AttentionSpec spec) {
+    attend(out, lse, q, row, position, history, spec, Factors.NONE);
+  }
+
+  /** With dropout. */
+  public static void attend(
+      double[] out,
+      double[] lse,
+      double[] q,
+      int row,
+      int position,
+      History history,
+      AttentionSpec spec,
+      Factors factors) {
     int first = firstVisible(position, spec.window());
     int dim = spec.headDim();
     double[] scores = new double[position + 1];
@@ -168,7 +188,7 @@ public final class Scalar {
         out[query + i] = 0;
       }
       for (int p = first; p <= position; p++) {
-        double probability = Math.exp(scores[p] - max) / sum;
+        double probability = Math.exp(scores[p] - max) / sum * factors.of(head, p);
         double[] value = history.value(p);
         for (int i = 0; i < dim; i++) {
           out[query + i] += probability * value[shared + i];

@@ -68,6 +68,9 @@ public final class Main {
             .addSubcommand(new PresetsCommand(io))
             .addSubcommand(new BenchCommand(io))
             .addSubcommand(new EvalCommand(io))
+            .addSubcommand(new TrainTokenizerCommand(io))
+            .addSubcommand(new GenerateStoriesCommand(io))
+            .addSubcommand(new GenerateDnaCommand(io))
             .addSubcommand(new BackendsCommand(io))
             .addSubcommand(new CommandLine.HelpCommand());
     return commandLine

@@ -78,7 +78,7 @@ class ArchitectureTest {
     "dev.llama.spi, dev.llama.spi",
     "dev.llama.core.., org.slf4j..|com.google.gson..",
     "dev.llama.train.., dev.llama.core..|org.slf4j..",
-    "dev.llama.cpu.., org.slf4j..|com.sun.jna..|org.bytedeco..",
+    "dev.llama.cpu.., org.slf4j..|org.bytedeco..",
     "dev.llama.cuda.., org.slf4j..|com.sun.jna..",
     "dev.llama.tiktoken.., org.slf4j..",
     "dev.llama.sentencepiece.., org.slf4j..",

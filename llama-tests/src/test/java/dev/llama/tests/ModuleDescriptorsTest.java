@@ -62,7 +62,8 @@ class ModuleDescriptorsTest {
         Map.of(
             "dev.llama.api", Set.of("dev.llama", "dev.llama.spi"),
             "dev.llama.core", Set.of("dev.llama.core.catalogue", "dev.llama.core.plan"),
-            "dev.llama.train", Set.of("dev.llama.train"));
+            "dev.llama.train",
+                Set.of("dev.llama.train", "dev.llama.train.data", "dev.llama.train.samples"));
     modules()
         .forEach(
             (name, module) -> {

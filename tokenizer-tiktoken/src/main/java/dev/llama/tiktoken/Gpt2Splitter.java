@@ -13,12 +13,12 @@ package dev.llama.tiktoken;
  */
 final class Gpt2Splitter implements Splitter {
   @Override
-  public void split(Utf8.Text text, int from, int to, PieceEncoder encoder) {
+  public void split(Utf8.Text text, int from, int to, Pieces pieces) {
     byte[] bytes = text.bytes;
     int start = from;
     while (start < to) {
       int end = pieceEnd(bytes, start, to);
-      encoder.encode(start, end);
+      pieces.encode(start, end);
       start = end;
     }
   }

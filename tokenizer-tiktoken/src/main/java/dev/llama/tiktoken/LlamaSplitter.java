@@ -31,11 +31,11 @@ final class LlamaSplitter implements Splitter {
   }
 
   @Override
-  public void split(Utf8.Text text, int from, int to, PieceEncoder encoder) {
+  public void split(Utf8.Text text, int from, int to, Pieces pieces) {
     int start = from;
     while (start < to) {
       int end = pieceEnd(text, start, to);
-      encoder.encode(start, end);
+      pieces.encode(start, end);
       start = end;
     }
   }

@@ -10,7 +10,7 @@ import java.util.Arrays;
  * pair of the lowest rank, the leftmost of equals. Short pieces scan an array for it, long ones
  * keep a heap, so that a piece of n bytes costs O(n log n).
  */
-final class PieceEncoder {
+final class PieceEncoder implements Splitter.Pieces {
   /** Up to this many bytes, scanning an array beats a heap. */
   private static final int SHORT_PIECE = 96;
 
@@ -67,7 +67,8 @@ final class PieceEncoder {
   }
 
   /** Encodes the piece of text between two byte indices; an empty one gives nothing. */
-  void encode(int from, int to) {
+  @Override
+  public void encode(int from, int to) {
     if (from == to) {
       return;
     }

@@ -135,7 +135,9 @@ final class RanksReader {
       }
       definition.ordinary(ranks[i], tokens[i]);
     }
-    if (options.specialTokens().isEmpty()) {
+    // A vocabulary of bytes alone is not Llama 3's: what it has besides is named, or it has
+    // nothing.
+    if (options.specialTokens().isEmpty() && count > 256) {
       for (Map.Entry<String, Integer> e : Llama3.specialTokens(count).entrySet()) {
         definition.added(AddedToken.special(e.getKey(), e.getValue()));
       }

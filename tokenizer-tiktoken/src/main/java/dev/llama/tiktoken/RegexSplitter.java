@@ -33,7 +33,7 @@ final class RegexSplitter implements Splitter {
   }
 
   @Override
-  public void split(Utf8.Text text, int from, int to, PieceEncoder encoder) {
+  public void split(Utf8.Text text, int from, int to, Pieces pieces) {
     String chars = new String(text.bytes, from, to - from, StandardCharsets.UTF_8);
     Matcher matcher = pattern.matcher(new BoundedText(chars, pattern));
     int at = from; // the byte at which char number `done` starts
@@ -42,14 +42,14 @@ final class RegexSplitter implements Splitter {
       int start = at + utf8Length(chars, done, matcher.start());
       int end = start + utf8Length(chars, matcher.start(), matcher.end());
       if (keepsRest) {
-        encoder.encode(at, start);
+        pieces.encode(at, start);
       }
-      encoder.encode(start, end);
+      pieces.encode(start, end);
       at = end;
       done = matcher.end();
     }
     if (keepsRest) {
-      encoder.encode(at, to);
+      pieces.encode(at, to);
     }
   }
 

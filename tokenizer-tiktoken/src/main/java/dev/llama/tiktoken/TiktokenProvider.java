@@ -2,6 +2,7 @@ package dev.llama.tiktoken;
 
 import dev.llama.Tokenizer;
 import dev.llama.TokenizerOptions;
+import dev.llama.spi.TextSplitter;
 import dev.llama.spi.TokenizerProvider;
 import dev.llama.spi.TokenizerSource;
 import java.util.Optional;
@@ -31,5 +32,23 @@ public final class TiktokenProvider implements TokenizerProvider {
       return HuggingFaceReader.read(json, options);
     }
     return GgufReader.read((TokenizerSource.GgufVocabulary) source, options);
+  }
+
+  @Override
+  public Optional<TextSplitter> splitter(TokenizerOptions options) {
+    Splitter splitter = RanksReader.splitter(options.pattern().orElse(SplitPattern.LLAMA3), false);
+    return Optional.of((text, pieces) -> split(splitter, Utf8.encode(text), pieces));
+  }
+
+  private static void split(Splitter splitter, Utf8.Text text, TextSplitter.Pieces pieces) {
+    splitter.split(
+        text,
+        0,
+        text.length,
+        (from, to) -> {
+          if (from < to) {
+            pieces.piece(text.bytes, from, to);
+          }
+        });
   }
 }

@@ -35,6 +35,7 @@ public abstract class BackendConformance
         KvCacheChecks,
         ThreadChecks,
         GradChecks,
+        DropoutChecks,
         TrainingChecks {
   private Backend backend;
   private Lab lab;

@@ -41,8 +41,7 @@ interface GradChecks extends Checks {
   }
 
   /** Gradient of Σ dOut · f(x). */
-  private static double[] gradient(
-      double[] x, double[] dOut, Function<double[], double[]> forward) {
+  static double[] gradient(double[] x, double[] dOut, Function<double[], double[]> forward) {
     return differences(x, moved -> weighted(dOut, forward.apply(moved)));
   }
 

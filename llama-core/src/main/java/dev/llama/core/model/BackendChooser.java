@@ -14,22 +14,40 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Finds the backends and opens the one that was asked for, or else the best that opens. */
-final class BackendChooser {
+public final class BackendChooser {
   private static final Logger LOG = LoggerFactory.getLogger(BackendChooser.class);
   private static final String PROPERTY = "llama.backend";
 
   private BackendChooser() {}
 
-  /** An open backend, and why it was chosen. */
-  record Choice(Backend backend, BackendInfo info) {}
+  /**
+   * An open backend, and why it was chosen.
+   *
+   * @param backend to be closed by the caller
+   * @param info its name, and the candidates
+   */
+  public record Choice(Backend backend, BackendInfo info) {}
 
   private record Probed(BackendProvider provider, String name, Availability availability) {}
 
   static Choice choose(ModelOptions options) {
+    return choose(options, backend -> Optional.empty());
+  }
+
+  /**
+   * Opens the backend that was asked for, or else the best that opens and is fit for the purpose.
+   *
+   * @param options name and threads
+   * @param unfitness says what an open backend lacks for the purpose at hand; empty if nothing
+   * @return the backend
+   * @throws BackendException if there is none; says why each was passed over
+   */
+  public static Choice choose(ModelOptions options, Function<Backend, Optional<String>> unfitness) {
     List<Candidate> candidates = new ArrayList<>();
     List<Probed> probed = new ArrayList<>();
     Providers.find(
@@ -46,8 +64,8 @@ final class BackendChooser {
             ? options.backend()
             : Optional.ofNullable(System.getProperty(PROPERTY)).filter(name -> !name.isEmpty());
     return wish.isPresent()
-        ? openNamed(wish.get(), options.threads(), probed, candidates)
-        : openBest(options.threads(), probed, candidates);
+        ? openNamed(wish.get(), options.threads(), unfitness, probed, candidates)
+        : openBest(options.threads(), unfitness, probed, candidates);
   }
 
   private static Probed probe(BackendProvider provider) {
@@ -63,7 +81,11 @@ final class BackendChooser {
   }
 
   private static Choice openNamed(
-      String wish, int threads, List<Probed> probed, List<Candidate> candidates) {
+      String wish,
+      int threads,
+      Function<Backend, Optional<String>> unfitness,
+      List<Probed> probed,
+      List<Candidate> candidates) {
     int colon = wish.indexOf(':');
     String name = colon < 0 ? wish : wish.substring(0, colon);
     Optional<String> variant =
@@ -74,20 +96,24 @@ final class BackendChooser {
           throw new BackendException(
               "backend " + wish + " cannot be used: " + p.availability.reason());
         }
-        return open(p, new BackendOptions(variant, threads), candidates);
+        return open(p, new BackendOptions(variant, threads), unfitness, candidates);
       }
     }
     throw new BackendException(
         "there is no backend " + wish + "; add its jar, or choose one of: " + list(candidates));
   }
 
-  private static Choice openBest(int threads, List<Probed> probed, List<Candidate> candidates) {
+  private static Choice openBest(
+      int threads,
+      Function<Backend, Optional<String>> unfitness,
+      List<Probed> probed,
+      List<Candidate> candidates) {
     List<Candidate> reasons = new ArrayList<>(candidates);
     BackendException failure = null;
     for (int i = 0; i < probed.size() && probed.get(i).availability.score() > 0; i++) {
       Probed p = probed.get(i);
       try {
-        Choice choice = open(p, new BackendOptions(Optional.empty(), threads), reasons);
+        Choice choice = open(p, new BackendOptions(Optional.empty(), threads), unfitness, reasons);
         if (failure != null) {
           LOG.warn("{}; falling back to {}", failure.getMessage(), p.name);
         }
@@ -105,9 +131,18 @@ final class BackendChooser {
     throw new BackendException("no usable backend: " + reason, failure);
   }
 
-  private static Choice open(Probed p, BackendOptions options, List<Candidate> candidates) {
+  private static Choice open(
+      Probed p,
+      BackendOptions options,
+      Function<Backend, Optional<String>> unfitness,
+      List<Candidate> candidates) {
     try {
       Backend backend = p.provider.open(options);
+      Optional<String> lacks = unfitness.apply(backend);
+      if (lacks.isPresent()) {
+        backend.close();
+        throw new BackendException("backend " + p.name + " cannot be used: " + lacks.get());
+      }
       return new Choice(backend, new BackendInfo(p.name, backend.description(), candidates));
     } catch (BackendException e) {
       throw e;

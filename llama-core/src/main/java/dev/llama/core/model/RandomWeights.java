@@ -13,19 +13,33 @@ import java.nio.ByteOrder;
  * depends on the seed, the tensor's name and i alone, so that the weights are the same whatever the
  * machine and the order of loading.
  */
-final class RandomWeights implements Weights.Source {
+public final class RandomWeights implements Weights.Source {
   private static final int CHUNK_ELEMENTS = 1 << 18;
 
   private final Backend backend;
   private final long seed;
   private final double standardDeviation;
 
-  RandomWeights(Backend backend, long seed, double standardDeviation) {
+  /**
+   * Prepares the weights of one model.
+   *
+   * @param backend holds them
+   * @param seed the same seed gives the same weights on every machine
+   * @param standardDeviation of matrices
+   */
+  public RandomWeights(Backend backend, long seed, double standardDeviation) {
     this.backend = backend;
     this.seed = seed;
     this.standardDeviation = standardDeviation;
   }
 
+  /**
+   * Makes a tensor, F32.
+   *
+   * @param weight its name and shape
+   * @return the tensor; close it to give the memory back
+   * @throws dev.llama.BackendException if memory does not suffice
+   */
   @Override
   public Tensor tensor(Layer.Weight weight) {
     long[] shape = weight.shape().stream().mapToLong(Long::longValue).toArray();

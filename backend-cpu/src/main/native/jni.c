@@ -1,0 +1,76 @@
+/*
+ * The methods of dev.llama.cpu.NativeKernels: each calls the kernel with its name in the table that
+ * `use` has chosen. Compiled for the oldest CPU of the architecture, like features.c: this is what
+ * runs before it is known what the CPU can do.
+ *
+ * Of the Java Native Interface only the calling convention and one function are used. They are
+ * written out here, so that a build needs no headers of a JDK for each platform.
+ */
+#include "features.h"
+#include "kernels.h"
+
+typedef int32_t jint;
+typedef int64_t jlong;
+typedef float jfloat;
+typedef void *jobject;
+typedef const void *const *Environment; /* the table of the functions of the interface */
+
+#define METHOD(result, name) EXPORT result Java_dev_llama_cpu_NativeKernels_##name
+#define CALLER Environment *environment, void *class
+#define UNUSED_CALLER (void)environment, (void)class
+
+#if defined(__x86_64__)
+extern const struct kernels llama_kernels_avx2, llama_kernels_avx512, llama_kernels_avx512vnni;
+static const struct kernels *const levels[] = {&llama_kernels_avx2, &llama_kernels_avx512,
+                                               &llama_kernels_avx512vnni};
+#else
+extern const struct kernels llama_kernels_neon, llama_kernels_dotprod;
+static const struct kernels *const levels[] = {&llama_kernels_neon, &llama_kernels_dotprod};
+#endif
+
+static const struct kernels *chosen;
+
+METHOD(jlong, features)(CALLER) {
+  UNUSED_CALLER;
+  return llama_features();
+}
+
+METHOD(void, use)(CALLER, jint level) {
+  UNUSED_CALLER;
+  chosen = levels[level];
+}
+
+METHOD(jlong, address)(CALLER, jobject buffer) {
+  enum { GET_DIRECT_BUFFER_ADDRESS = 230 };
+  void *(*get)(Environment *, jobject) =
+      (void *(*)(Environment *, jobject))(*environment)[GET_DIRECT_BUFFER_ADDRESS];
+  (void)class;
+  return (jlong)(intptr_t)get(environment, buffer);
+}
+
+METHOD(void, product)(CALLER, jint type, jlong out, jlong out_stride, jlong x, jlong x_stride,
+                      jlong rows, jlong w, jlong inputs, jlong outputs, jlong add) {
+  UNUSED_CALLER;
+  chosen->product((enum format)type, (float *)out, out_stride, (const float *)x, x_stride, rows,
+                  (const uint8_t *)w, inputs, outputs, add);
+}
+
+METHOD(void, quantize)(CALLER, jlong out, jlong x, jlong x_stride, jlong rows, jlong inputs) {
+  UNUSED_CALLER;
+  chosen->quantize((uint8_t *)out, (const float *)x, x_stride, rows, inputs);
+}
+
+METHOD(void, productQuantized)(CALLER, jint type, jlong out, jlong out_stride, jlong x, jlong rows,
+                               jlong w, jlong inputs, jlong outputs, jlong add) {
+  UNUSED_CALLER;
+  chosen->product_quantized((enum format)type, (float *)out, out_stride, (const uint8_t *)x, rows,
+                            (const uint8_t *)w, inputs, outputs, add);
+}
+
+METHOD(void, attention)(CALLER, jint type, jlong out, jlong q, jlong heads, jlong size,
+                        jlong blocks, jlong skip, jlong count, jlong head_offset, jlong stride,
+                        jfloat scale) {
+  UNUSED_CALLER;
+  chosen->attention((enum format)type, (float *)out, (const float *)q, heads, size,
+                    (const struct block *)blocks, skip, count, head_offset, stride, scale);
+}
