@@ -28,9 +28,9 @@ final class CudaBackend implements Backend {
 
   private CudaBackend(Gpu gpu) {
     this.gpu = gpu;
-    Products products = new Products(gpu);
-    ops = new CudaOps(gpu, products);
-    gradOps = new CudaGradOps(gpu, ops);
+    CudaAttention attention = new CudaAttention(gpu);
+    ops = new CudaOps(gpu, new Products(gpu), attention);
+    gradOps = new CudaGradOps(gpu, ops, attention);
     weights = new WeightLoader(gpu);
     description = "cuda:" + gpu.device().index() + " — " + gpu.device().description();
   }

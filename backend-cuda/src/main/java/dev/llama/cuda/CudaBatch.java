@@ -9,22 +9,24 @@ import dev.llama.spi.Tensor;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Set;
 
 /**
  * The rows of a step, in one block of the device's memory that never moves:
  *
  * <pre>
  * runs         Run [maxRows]   what belongs together: struct Run in common.cuh
- * tiles        int2 [maxRows]  run, first row in it: the tiles of long runs
+ * tiles        int2 [maxRows]  run, first row in it: tiles of rows
  * tokens       int [maxRows]
  * positions    int [maxRows]
  * rowRuns      int [maxRows]   run of each row
- * decodeRows   int [maxRows]   rows of short runs
+ * decodeRows   int [maxRows]   rows that are attended one by one
  * </pre>
  */
 final class CudaBatch implements Batch {
-  /** Runs of up to so many rows are attended row by row. */
+  /** Rows with a cache in runs of up to so many are attended one by one, the others in tiles. */
   static final int SHORT_RUN = 4;
 
   /** Rows of a tile; the kernels' {@code TILE_ROWS}. */
@@ -67,6 +69,9 @@ final class CudaBatch implements Batch {
   private CudaTensor positions;
   private int added;
   private int rows;
+  private final Set<Kind> kinds = EnumSet.noneOf(Kind.class);
+  private final Set<Kind> tileKinds = EnumSet.noneOf(Kind.class);
+  private final Set<Kind> decodeKinds = EnumSet.noneOf(Kind.class);
   private int tileCount;
   private int decodeCount;
 
@@ -149,6 +154,9 @@ final class CudaBatch implements Batch {
       committed = List.copyOf(pending);
       tileCount = 0;
       decodeCount = 0;
+      kinds.clear();
+      tileKinds.clear();
+      decodeKinds.clear();
       for (int i = 0; i < committed.size(); i++) {
         describe(i, committed.get(i));
       }
@@ -179,13 +187,17 @@ final class CudaBatch implements Batch {
     host.putInt(at + 8, run.firstRow);
     host.putInt(at + 12, run.count);
     host.putInt(at + 16, run.firstPosition);
-    host.putInt(at + 20, Kind.of(run.cache).ordinal());
+    Kind kind = Kind.of(run.cache);
+    host.putInt(at + 20, kind.ordinal());
+    boolean alone = kind != Kind.ROWS && run.count <= SHORT_RUN;
+    kinds.add(kind);
+    (alone ? decodeKinds : tileKinds).add(kind);
     for (int r = 0; r < run.count; r++) {
       int row = 4 * (run.firstRow + r);
       host.putInt(tokensAt() + row, ids[run.firstRow + r]);
       host.putInt(positionsAt() + row, run.firstPosition + r);
       host.putInt(rowRunsAt() + row, index);
-      if (run.count <= SHORT_RUN) {
+      if (alone) {
         host.putInt(decodeRowsAt() + 4 * decodeCount++, run.firstRow + r);
       } else if (r % TILE == 0) {
         int tile = tilesAt() + TILE_BYTES * tileCount++;
@@ -233,6 +245,21 @@ final class CudaBatch implements Batch {
   /** Device address of the rows that are attended one by one. */
   long decodeRowsAddress() {
     return owner.address() + decodeRowsAt();
+  }
+
+  /** Kinds of all runs. */
+  Set<Kind> kinds() {
+    return kinds;
+  }
+
+  /** Kinds of the runs in tiles. */
+  Set<Kind> tileKinds() {
+    return tileKinds;
+  }
+
+  /** Kinds of the runs whose rows are attended one by one. */
+  Set<Kind> decodeKinds() {
+    return decodeKinds;
   }
 
   /** Number of tiles. */

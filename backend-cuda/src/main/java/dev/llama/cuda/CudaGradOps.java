@@ -1,5 +1,6 @@
 package dev.llama.cuda;
 
+import dev.llama.DType;
 import dev.llama.InvalidInputException;
 import dev.llama.spi.AttentionSpec;
 import dev.llama.spi.Batch;
@@ -11,14 +12,19 @@ import dev.llama.spi.Tensor;
 /** Checks what it is given, and enqueues the kernels of gradients. */
 final class CudaGradOps implements GradOps {
   private static final int COLUMNS_PER_BLOCK = 32;
-  private static final int MAX_PARTS = 1024;
+  private static final int MAX_PARTS = 512;
+
+  /** Work space for weights that become F32. */
+  private static final long DECODED_BYTES = 16 << 20;
 
   private final Gpu gpu;
   private final CudaOps ops;
+  private final CudaAttention attention;
 
-  CudaGradOps(Gpu gpu, CudaOps ops) {
+  CudaGradOps(Gpu gpu, CudaOps ops, CudaAttention attention) {
     this.gpu = gpu;
     this.ops = ops;
+    this.attention = attention;
   }
 
   private void enqueue(String kernel, Grid grid, Object... arguments) {
@@ -113,7 +119,10 @@ final class CudaGradOps implements GradOps {
     String op = "gradient of matmul";
     CudaTensor gradient = Checks.floats(op, "dOut", dOut);
     CudaTensor in = Checks.floats(op, "x", x);
-    CudaTensor w = Checks.matrix(op, "weight", weight, gradient.width(), in.width());
+    CudaTensor w = Checks.own(op, "weight", weight);
+    if (w.rows() != gradient.width() || w.width() != in.width()) {
+      throw Checks.mismatch(op, "weight", w, "x", in);
+    }
     int rows = Checks.size(op, gradient.rows());
     int inputs = Checks.size(op, in.width());
     int outputs = Checks.size(op, gradient.width());
@@ -122,12 +131,59 @@ final class CudaGradOps implements GradOps {
     }
     if (dX != null) {
       CudaTensor out = Checks.like(op, "dX", dX, "x", in);
-      int add = write == Ops.Write.ADD ? 1 : 0;
-      product("matmul_f32_grad_x", rows, inputs, out, gradient, w, rows, inputs, outputs, add);
+      throughWeights(out, gradient, w, write == Ops.Write.ADD ? 1 : 0);
     }
     if (dWeight != null) {
+      Checks.floats(op, "weight", w);
       CudaTensor out = Checks.like(op, "dWeight", dWeight, "weight", w);
       product("matmul_f32_grad_w", outputs, inputs, out, gradient, in, rows, inputs, outputs);
+    }
+  }
+
+  /** {@code dX (=|+=) dOut · weight}; weights of other types become F32 part by part. */
+  private void throughWeights(CudaTensor dX, CudaTensor dOut, CudaTensor weight, int add) {
+    int rows = (int) dX.rows();
+    int inputs = (int) dX.width();
+    int outputs = (int) dOut.width();
+    String kernel = "matmul_f32_grad_x";
+    if (weight.type() == DType.F32) {
+      product(kernel, rows, inputs, dX, dOut, weight, rows, inputs, outputs, add, outputs);
+      return;
+    }
+    Format format = Checks.format("gradient of matmul", "weight", weight);
+    int part = (int) Math.max(1, Math.min(outputs, DECODED_BYTES / (4L * inputs)));
+    long indexBytes = Products.align(4L * part);
+    gpu.enter();
+    try {
+      long indices = gpu.scratch(indexBytes + 4L * part * inputs);
+      long decoded = indices + indexBytes;
+      for (int from = 0; from < outputs; from += part) {
+        int count = Math.min(part, outputs - from);
+        gpu.launch("iota", Grid.strides(gpu, count), indices, from, count);
+        gpu.launch(
+            "embed_" + format.suffix(),
+            Grid.line(count),
+            decoded,
+            weight,
+            indices,
+            inputs,
+            weight.rows());
+        Products.tiled(
+            gpu,
+            kernel,
+            rows,
+            inputs,
+            dX,
+            dOut.address() + 4L * from,
+            decoded,
+            rows,
+            inputs,
+            count,
+            add == 1 || from > 0 ? 1 : 0,
+            outputs);
+      }
+    } finally {
+      gpu.exit();
     }
   }
 
@@ -171,7 +227,35 @@ final class CudaGradOps implements GradOps {
       Tensor v,
       Batch batch,
       AttentionSpec spec) {
-    throw new InvalidInputException("to come");
+    String op = "gradient of attention";
+    CudaBatch own = Checks.batch(op, batch);
+    CudaAttention.checkSpec(op, spec);
+    if (own.runs().stream().anyMatch(run -> run.cache() != null)) {
+      throw new InvalidInputException(op + ": the batch has sequences with a KV cache");
+    }
+    int rows = own.rows();
+    long width = (long) spec.heads() * spec.headDim();
+    long keyWidth = (long) spec.keyValueHeads() * spec.headDim();
+    CudaAttention.Inputs gradients =
+        new CudaAttention.Inputs(
+            Checks.matrix(op, "dQ", dQ, rows, width),
+            Checks.matrix(op, "dK", dK, rows, keyWidth),
+            Checks.matrix(op, "dV", dV, rows, keyWidth));
+    CudaAttention.Inputs in =
+        new CudaAttention.Inputs(
+            Checks.matrix(op, "q", q, rows, width),
+            Checks.matrix(op, "k", k, rows, keyWidth),
+            Checks.matrix(op, "v", v, rows, keyWidth));
+    CudaTensor gradient = Checks.matrix(op, "dOut", dOut, rows, width);
+    CudaTensor result = Checks.matrix(op, "out", out, rows, width);
+    CudaTensor denominators = Checks.matrix(op, "lse", lse, rows, spec.heads());
+    gpu.enter();
+    try {
+      ops.use(own);
+      attention.gradient(gradients, gradient, result, denominators, in, own, spec);
+    } finally {
+      gpu.exit();
+    }
   }
 
   @Override

@@ -15,10 +15,10 @@ final class CudaOps implements Ops {
   private final CudaAttention attention;
   private Consumer<CudaBatch> batchWatcher;
 
-  CudaOps(Gpu gpu, Products products) {
+  CudaOps(Gpu gpu, Products products, CudaAttention attention) {
     this.gpu = gpu;
     this.products = products;
-    attention = new CudaAttention(gpu);
+    this.attention = attention;
   }
 
   /** Names who is told of each batch that an operation uses; for who has entered the Gpu. */
@@ -243,6 +243,7 @@ final class CudaOps implements Ops {
   public void attention(
       Tensor out, Tensor lse, Tensor q, Tensor k, Tensor v, Batch batch, AttentionSpec spec) {
     CudaBatch own = Checks.batch("attention", batch);
+    CudaAttention.checkSpec("attention", spec);
     long queryWidth = (long) spec.heads() * spec.headDim();
     long keyWidth = (long) spec.keyValueHeads() * spec.headDim();
     CudaTensor o = Checks.matrix("attention", "out", out, own.rows(), queryWidth);
@@ -254,12 +255,17 @@ final class CudaOps implements Ops {
     own.runs().forEach(run -> CudaAttention.checkCache(run, spec));
     gpu.enter();
     try {
-      if (batchWatcher != null) {
-        batchWatcher.accept(own);
-      }
-      attention.attend(o, l, queries, keys, values, own, spec);
+      use(own);
+      attention.attend(o, l, new CudaAttention.Inputs(queries, keys, values), own, spec);
     } finally {
       gpu.exit();
+    }
+  }
+
+  /** Tells who records that an operation depends on a batch; for who has entered the Gpu. */
+  void use(CudaBatch batch) {
+    if (batchWatcher != null) {
+      batchWatcher.accept(batch);
     }
   }
 
