@@ -8,7 +8,7 @@
  */
 #include "common.cuh"
 
-/* Larger, or equal and further left. Minus infinity beats a NaN, and column 0 what never beat it. */
+/* Larger, or equal and further left. A NaN is never better. */
 DEVICE bool is_better(float value, int column, float best, int best_column) {
   return value > best || (value == best && column < best_column);
 }

@@ -40,8 +40,8 @@ struct Plane {
 
 /* rows: k or v of this call, used by KIND_ROWS. */
 template <int KIND>
-DEVICE Plane<KIND> plane_of(const Run& run, const float* rows, int value, const Shape& s, int kv_head,
-                            int page) {
+DEVICE Plane<KIND> plane_of(const Run& run, const float* rows, int value, const Shape& s,
+                            int kv_head, int page) {
   typedef typename Storage<KIND>::Element Element;
   if (KIND == KIND_ROWS) {
     long long row = (long long)run.first_row - run.first_position + (long long)page * KV_PAGE;
@@ -66,8 +66,8 @@ DEVICE bool is_vectorisable(const float* k, const float* v, int head_dim) {
   return head_dim % 8 == 0 && (KIND != KIND_ROWS || (is_aligned16(k) && is_aligned16(v)));
 }
 
-/* Dropout of weights behind the softmax, as dev.llama.spi.AttentionDropout defines it: a function of
- * the seed, the layer, the head, and the rows of query and key in the batch. */
+/* Dropout of weights behind the softmax, as dev.llama.spi.AttentionDropout defines it: a function
+ * of the seed, the layer, the head, and the rows of query and key in the batch. */
 struct Dropout {
   const int* seed; /* two numbers; null: nothing is dropped */
   int threshold;   /* of 2^24 values, so many mean "dropped" */

@@ -5,17 +5,19 @@
  *       sum of exp(score - m) * value, then m (in base 2), then the sum of exp(score - m). Rows of
  *       runs of another kind stay out. kind: rows, f32, f16
  *   attention_merge: parts of all splits to out [all rows, heads * head_dim] and lse [all rows,
- *       heads] or null, at rows decode_rows[i]
+ *       heads] or null, at rows decode_rows[i]; quantized: out of all_rows rows in 8 bits as well
+ *       (see quantize.cuh; head_dim is then a multiple of 32), or null
  * The number of splits is the launch's, so that a graph can be replayed with any length; each block
  * finds its positions from the row's. The order of all sums depends on length and splits alone.
  * head_dim up to 256.
  * Launch: attention_decode: grid (splits, kv_heads * ceil(heads / kv_heads / 4), rows), blocks of
  * 128; attention_merge: grid (heads, rows), blocks of 128.
  *
- * A lane owns eight elements of a head, so that a group of lanes owns a key and its value; each warp
- * and each group keeps a softmax of its own until the end.
+ * A lane owns eight elements of a head, so that a group of lanes owns a key and its value; each
+ * warp and each group keeps a softmax of its own until the end.
  */
 #include "attention.cuh"
+#include "quantize.cuh"
 
 constexpr int WARPS = 4;
 constexpr int QUERIES = 4; /* heads done together, which share their keys and values */
@@ -288,14 +290,14 @@ DEVICE void attention_decode_body(float* parts, const float* q, const float* k, 
              head_dim);
 }
 
-#define ATTENTION_DECODE(name, kind)                                                              \
-  extern "C" __global__ void __launch_bounds__(WARPS* WARP)                                       \
-      name(float* parts, const float* q, const float* k, const float* v, const int* decode_rows,  \
-           const int* positions, const int* row_run, const Run* runs, int layer, int heads,       \
-           int kv_heads, int head_dim, float scale, int window) {                                 \
-    attention_decode_body<kind>(parts, q, k, v, decode_rows, positions, row_run, runs,            \
-                                {layer, heads, kv_heads, head_dim}, scale, window);               \
-  }                                                                                               \
+#define ATTENTION_DECODE(name, kind)                                                             \
+  extern "C" __global__ void __launch_bounds__(WARPS* WARP)                                      \
+      name(float* parts, const float* q, const float* k, const float* v, const int* decode_rows, \
+           const int* positions, const int* row_run, const Run* runs, int layer, int heads,      \
+           int kv_heads, int head_dim, float scale, int window) {                                \
+    attention_decode_body<kind>(parts, q, k, v, decode_rows, positions, row_run, runs,           \
+                                {layer, heads, kv_heads, head_dim}, scale, window);              \
+  }                                                                                              \
   KERNEL(name)
 
 ATTENTION_DECODE(attention_decode_rows, KIND_ROWS)
@@ -303,7 +305,8 @@ ATTENTION_DECODE(attention_decode_f32, KIND_F32)
 ATTENTION_DECODE(attention_decode_f16, KIND_F16)
 
 extern "C" __global__ void attention_merge(float* out, float* lse, const float* parts,
-                                           const int* decode_rows, int splits, int head_dim) {
+                                           const int* decode_rows, int splits, int head_dim,
+                                           void* quantized, int all_rows) {
   int heads = gridDim.x;
   int row = decode_rows[blockIdx.y];
   size_t stride = head_dim + 2;
@@ -322,7 +325,12 @@ extern "C" __global__ void attention_merge(float* out, float* lse, const float* 
     for (int s = 0; s < splits; s++) {
       value += part[s * stride + i] * exp2_fast(part[s * stride + head_dim] - top);
     }
-    out[at * head_dim + i] = value / sum;
+    value /= sum;
+    out[at * head_dim + i] = value;
+    if (quantized != nullptr) {
+      long long first = (long long)at * head_dim + i - lane_index();
+      quantize_block(quantized, (long long)all_rows * heads * head_dim, first, value);
+    }
   }
   if (lse != nullptr && threadIdx.x == 0) {
     lse[at] = top * LN_2 + logf(sum);

@@ -4,16 +4,16 @@
  *   attention_delta:      delta [rows, heads] = dout . out of each head; count = rows * heads
  *   attention_grad_q_<n>: dq = scale * dS . k
  *   attention_grad_kv_<n>: dk = scale * dS^T . q, dv = P^T . dout, over all heads that share a key
- * Queries and keys are gone through twice, so that nothing is summed by atomics: results are the same
- * in every run.
- * tiles: {run, first row within the run} of all runs, also short ones; n: head_dim is at most 128 or
- * 256. With dropout, seen weights are P' = P * factor or 0: dv takes P', dP takes the same factor.
- * layer, seed, threshold, factor: see attention.cuh; seed is null for none.
- * Launch: attention_delta: grid ceil(count / 4), blocks of 128; attention_grad_q: grid (tiles, heads,
- * 1 for _128, 2 for _256); attention_grad_kv: grid (tiles, kv_heads, as before); blocks of 128;
- * dynamic shared memory of 4 * ((2 * BR + BC) * (P + 4) + BR * (BC + 4)) bytes, P = head_dim rounded
- * up to 32, with BR = 64, BC = 32 for _128 and BR = 32, BC = 16 for _256. _256 takes smaller heads as
- * well, where shared memory is short.
+ * Queries and keys are gone through twice, so that nothing is summed by atomics: results are the
+ * same in every run.
+ * tiles: {run, first row within the run} of all runs, also short ones; n: head_dim is at most 128
+ * or 256. With dropout, seen weights are P' = P * factor or 0: dv takes P', dP takes the same
+ * factor. layer, seed, threshold, factor: see attention.cuh; seed is null for none.
+ * Launch: attention_delta: grid ceil(count / 4), blocks of 128; attention_grad_q: grid (tiles,
+ * heads, 1 for _128, 2 for _256); attention_grad_kv: grid (tiles, kv_heads, as before); blocks of
+ * 128; dynamic shared memory of 4 * ((2 * BR + BC) * (P + 4) + BR * (BC + 4)) bytes, P = head_dim
+ * rounded up to 32, with BR = 64, BC = 32 for _128 and BR = 32, BC = 16 for _256. _256 takes
+ * smaller heads as well, where shared memory is short.
  */
 #include "attention_tiles.cuh"
 
@@ -96,9 +96,9 @@ struct Buffers {
 
 template <int R>
 DEVICE void attention_grad_q_body(float* dq, const float* dout, const float* delta,
-                                  const float* lse, const float* q, const float* k,
-                                  const float* v, const int2* tiles, const Run* runs,
-                                  const Shape& s, float scale, int window, Dropout dropout) {
+                                  const float* lse, const float* q, const float* k, const float* v,
+                                  const int2* tiles, const Run* runs, const Shape& s, float scale,
+                                  int window, Dropout dropout) {
   DYNAMIC_SHARED(float, shared);
   Buffers<R> b(shared, s.head_dim);
   const Run& run = runs[tiles[blockIdx.x].x];
@@ -211,9 +211,9 @@ DEVICE void add_queries(float4 (&dk)[R][Tile<R>::QUADS], float4 (&dv)[R][Tile<R>
 
 template <int R>
 DEVICE void attention_grad_kv_body(float* dk, float* dv, const float* dout, const float* delta,
-                                   const float* lse, const float* q, const float* k,
-                                   const float* v, const int2* tiles, const Run* runs,
-                                   const Shape& s, float scale, int window, Dropout dropout) {
+                                   const float* lse, const float* q, const float* k, const float* v,
+                                   const int2* tiles, const Run* runs, const Shape& s, float scale,
+                                   int window, Dropout dropout) {
   DYNAMIC_SHARED(float, shared);
   Buffers<R> b(shared, s.head_dim);
   const Run& run = runs[tiles[blockIdx.x].x];
@@ -257,19 +257,17 @@ DEVICE void attention_grad_kv_body(float* dk, float* dv, const float* dout, cons
       attention_grad_q_##n(float* dq, const float* dout, const float* delta, const float* lse,    \
                            const float* q, const float* k, const float* v, const int2* tiles,     \
                            const Run* runs, int heads, int kv_heads, int head_dim, float scale,   \
-                           int window, int layer, const int* seed, int threshold,                 \
-                           float factor) {                                                        \
+                           int window, int layer, const int* seed, int threshold, float factor) { \
     attention_grad_q_body<r>(dq, dout, delta, lse, q, k, v, tiles, runs,                          \
                              {layer, heads, kv_heads, head_dim}, scale, window,                   \
                              {seed, threshold, factor});                                          \
   }                                                                                               \
   KERNEL(attention_grad_q_##n)                                                                    \
-  extern "C" __global__ void __launch_bounds__(THREADS)                                           \
-      attention_grad_kv_##n(float* dk, float* dv, const float* dout, const float* delta,          \
-                            const float* lse, const float* q, const float* k, const float* v,     \
-                            const int2* tiles, const Run* runs, int heads, int kv_heads,          \
-                            int head_dim, float scale, int window, int layer, const int* seed,    \
-                            int threshold, float factor) {                                        \
+  extern "C" __global__ void __launch_bounds__(THREADS) attention_grad_kv_##n(                    \
+      float* dk, float* dv, const float* dout, const float* delta, const float* lse,              \
+      const float* q, const float* k, const float* v, const int2* tiles, const Run* runs,         \
+      int heads, int kv_heads, int head_dim, float scale, int window, int layer, const int* seed, \
+      int threshold, float factor) {                                                              \
     attention_grad_kv_body<r>(dk, dv, dout, delta, lse, q, k, v, tiles, runs,                     \
                               {layer, heads, kv_heads, head_dim}, scale, window,                  \
                               {seed, threshold, factor});                                         \

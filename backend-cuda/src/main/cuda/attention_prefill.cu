@@ -2,10 +2,10 @@
  * Attention of many rows in F32 arithmetic (Dao et al. 2022, algorithm 1): of documents, of F32
  * caches, and of F16 caches with heads that attention_prefill_mma.cu does not take.
  *   attention_prefill_<kind>_<n>: out [rows, heads * head_dim], lse [rows, heads] or null, for the
- *       rows of tiles of runs of this kind; others stay out. kind: rows, f32, f16; n: head_dim is at
- *       most 128 or 256
- * tiles: {run, first row within the run}, TILE_ROWS rows or what is left of the run. seed, threshold,
- * factor: dropout, see attention.cuh; of kind rows only, seed is null for none.
+ *       rows of tiles of runs of this kind; others stay out. kind: rows, f32, f16; n: head_dim is
+ *       at most 128 or 256
+ * tiles: {run, first row within the run}, TILE_ROWS rows or what is left of the run. seed,
+ * threshold, factor: dropout, see attention.cuh; of kind rows only, seed is null for none.
  * Launch: grid (tiles, heads, 1 for _128, 2 for _256), blocks of 128; dynamic shared memory of
  * 4 * (BR * (P + 4) + BC * (P + 4) + BR * (BC + 4)) bytes, P = head_dim rounded up to 32, with
  * BR = 64, BC = 32 for _128 and BR = 32, BC = 16 for _256.
@@ -47,9 +47,9 @@ DEVICE void update_softmax(float (&scores)[R][R], float (&largest)[R], float (&s
 }
 
 template <int R>
-DEVICE void store_results(float* out, float* lse, const float (&largest)[R],
-                          const float (&sums)[R], const float4 (&results)[R][Tile<R>::QUADS],
-                          int first_row, int rows, const Shape& shape) {
+DEVICE void store_results(float* out, float* lse, const float (&largest)[R], const float (&sums)[R],
+                          const float4 (&results)[R][Tile<R>::QUADS], int first_row, int rows,
+                          const Shape& shape) {
   size_t first = (size_t)first_row * shape.heads + blockIdx.y;
   float inverses[R];
 #pragma unroll
@@ -103,8 +103,7 @@ DEVICE void attention_prefill_body(float* out, float* lse, const float* q, const
   int lane = threadIdx.x % LANES;
   int kv_head = blockIdx.y / (shape.heads / shape.kv_heads);
   copy_rows(queries, line, q + ((size_t)first_row * shape.heads + blockIdx.y) * shape.head_dim,
-            (size_t)shape.heads * shape.head_dim, QUERIES, 0, rows, shape.head_dim,
-            scale * LOG2_E);
+            (size_t)shape.heads * shape.head_dim, QUERIES, 0, rows, shape.head_dim, scale * LOG2_E);
   float largest[R];
   float sums[R] = {};
   float4 results[R][Tile<R>::QUADS] = {};
@@ -136,7 +135,8 @@ DEVICE void attention_prefill_body(float* out, float* lse, const float* q, const
     }
     update_softmax<R>(scores, largest, sums, results);
     if (KIND == KIND_ROWS && dropout.seed != nullptr) {
-      drop_weights<R>(scores, dropout, shape, first_row, run.first_row + first - run.first_position);
+      drop_weights<R>(scores, dropout, shape, first_row,
+                      run.first_row + first - run.first_position);
     }
     share_weights<R>(weights, scores);
     __syncthreads(); /* The keys have been read. */
@@ -149,15 +149,15 @@ DEVICE void attention_prefill_body(float* out, float* lse, const float* q, const
   store_results<R>(out, lse, largest, sums, results, first_row, rows, shape);
 }
 
-#define ATTENTION_PREFILL(name, kind, r)                                                          \
-  extern "C" __global__ void __launch_bounds__(THREADS)                                           \
-      name(float* out, float* lse, const float* q, const float* k, const float* v,                \
-           const int2* tiles, const Run* runs, int layer, int heads, int kv_heads, int head_dim,  \
-           float scale, int window, const int* seed, int threshold, float factor) {               \
-    attention_prefill_body<kind, r>(out, lse, q, k, v, tiles, runs,                               \
-                                    {layer, heads, kv_heads, head_dim}, scale, window,            \
-                                    {seed, threshold, factor});                                   \
-  }                                                                                               \
+#define ATTENTION_PREFILL(name, kind, r)                                                         \
+  extern "C" __global__ void __launch_bounds__(THREADS)                                          \
+      name(float* out, float* lse, const float* q, const float* k, const float* v,               \
+           const int2* tiles, const Run* runs, int layer, int heads, int kv_heads, int head_dim, \
+           float scale, int window, const int* seed, int threshold, float factor) {              \
+    attention_prefill_body<kind, r>(out, lse, q, k, v, tiles, runs,                              \
+                                    {layer, heads, kv_heads, head_dim}, scale, window,           \
+                                    {seed, threshold, factor});                                  \
+  }                                                                                              \
   KERNEL(name)
 
 ATTENTION_PREFILL(attention_prefill_rows_128, KIND_ROWS, 4)

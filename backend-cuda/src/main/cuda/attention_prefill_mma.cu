@@ -1,16 +1,16 @@
 // also: compute_80
 /*
- * Attention of many rows over F16 caches on matrix units (Dao 2023): queries, keys, values and weights
- * of 16 bits, sums in F32.
- *   attention_prefill_mma_<n>: out [rows, heads * head_dim], lse [rows, heads] or null, for the rows
- *       of tiles of runs of KIND_F16; others stay out. n: 64, 96 or 128, at least head_dim, which is a
- *       multiple of 8
+ * Attention of many rows over F16 caches on matrix units (Dao 2023): queries, keys, values and
+ * weights of 16 bits, sums in F32.
+ *   attention_prefill_mma_<n>: out [rows, heads * head_dim], lse [rows, heads] or null, for the
+ *       rows of tiles of runs of KIND_F16; others stay out. n: 64, 96 or 128, at least head_dim,
+ *       which is a multiple of 8
  * tiles: {run, first row within the run}, TILE_ROWS rows or what is left of the run.
  * Launch: grid (tiles, heads), blocks of 128.
  *
- * Each of four warps owns 16 queries, whose fragments stay in registers. A page of keys and a page of
- * values at a time are in shared memory: while scores of one page become weights, the next page's
- * keys arrive, and while its scores are formed, its values.
+ * Each of four warps owns 16 queries, whose fragments stay in registers. A page of keys and a page
+ * of values at a time are in shared memory: while scores of one page become weights, the next
+ * page's keys arrive, and while its scores are formed, its values.
  */
 #include "attention.cuh"
 
@@ -61,7 +61,8 @@ DEVICE void load_queries(unsigned (&fragments)[Width<N>::STEPS][4], const float*
     for (int i = 0; i < 4; i++) {
       int r = row + i % 2 * 8;
       int column = k * 16 + i / 2 * 8 + lane_index() % 4 * 2;
-      fragments[k][i] = load_query(q + (r < rows ? r : 0) * stride, column, head_dim, r < rows, scale);
+      fragments[k][i] =
+          load_query(q + (r < rows ? r : 0) * stride, column, head_dim, r < rows, scale);
     }
   }
 }
@@ -203,8 +204,8 @@ DEVICE void attention_prefill_mma_body(float* out, float* lse, const float* q, c
   int last_page = (end - 1) / KV_PAGE;
   copy_page<N>(keys, plane_of<KIND_F16>(run, nullptr, 0, shape, kv_head, page).at, page * KV_PAGE,
                begin, end, shape.head_dim);
-  copy_page<N>(values, plane_of<KIND_F16>(run, nullptr, 1, shape, kv_head, page).at,
-               page * KV_PAGE, begin, end, shape.head_dim);
+  copy_page<N>(values, plane_of<KIND_F16>(run, nullptr, 1, shape, kv_head, page).at, page * KV_PAGE,
+               begin, end, shape.head_dim);
   for (; page <= last_page; page++) {
     int first = page * KV_PAGE;
     float scores[KEY_TILES][4] = {};
@@ -234,14 +235,13 @@ DEVICE void attention_prefill_mma_body(float* out, float* lse, const float* q, c
   store_results<N>(out, lse, largest, sums, results, first_row, rows, shape);
 }
 
-#define ATTENTION_PREFILL_MMA(n)                                                                  \
-  extern "C" __global__ void __launch_bounds__(THREADS, 3)                                        \
-      attention_prefill_mma_##n(float* out, float* lse, const float* q, const int2* tiles,        \
-                                const Run* runs, int layer, int heads, int kv_heads,              \
-                                int head_dim, float scale, int window) {                          \
-    attention_prefill_mma_body<n>(out, lse, q, tiles, runs, {layer, heads, kv_heads, head_dim},   \
-                                  scale, window);                                                 \
-  }                                                                                               \
+#define ATTENTION_PREFILL_MMA(n)                                                                \
+  extern "C" __global__ void __launch_bounds__(THREADS, 3) attention_prefill_mma_##n(           \
+      float* out, float* lse, const float* q, const int2* tiles, const Run* runs, int layer,    \
+      int heads, int kv_heads, int head_dim, float scale, int window) {                         \
+    attention_prefill_mma_body<n>(out, lse, q, tiles, runs, {layer, heads, kv_heads, head_dim}, \
+                                  scale, window);                                               \
+  }                                                                                             \
   KERNEL(attention_prefill_mma_##n)
 
 ATTENTION_PREFILL_MMA(64)

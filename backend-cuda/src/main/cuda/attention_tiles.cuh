@@ -1,10 +1,10 @@
 /*
  * Products of small tiles in shared memory, of which exact attention is made, forward and backward.
  *
- * A block of 128 threads owns OWN rows (queries, or keys) of up to 512 / R elements; PASSING rows of
- * the other side pass through shared memory. Eight lanes share a row: a thread has R own rows and R
- * passing rows of the scores, and R own rows and every eighth group of four elements of results.
- * Rows in shared memory are `line` elements apart: the head rounded up to 32, and PAD.
+ * A block of 128 threads owns OWN rows (queries, or keys) of up to 512 / R elements; PASSING rows
+ * of the other side pass through shared memory. Eight lanes share a row: a thread has R own rows
+ * and R passing rows of the scores, and R own rows and every eighth group of four elements of
+ * results. Rows in shared memory are `line` elements apart: the head rounded up to 32, and PAD.
  */
 #pragma once
 
@@ -26,15 +26,43 @@ DEVICE float element(const float* p) { return *p; }
 
 DEVICE float element(const half_bits* p) { return half_to_float(*p); }
 
-/* Rows of a matrix to shared memory, with zeros beyond `count` rows and `width` elements. */
+DEVICE float4 four_elements(const float* p) { return *(const float4*)p; }
+
+DEVICE float4 four_elements(const half_bits* p) {
+  uint2 pairs = *(const uint2*)p;
+  float2 low = half2_to_float2(pairs.x);
+  float2 high = half2_to_float2(pairs.y);
+  return make_float4(low.x, low.y, high.x, high.y);
+}
+
+/* Four elements side by side, zeros behind the last of `left`. */
+template <class T>
+DEVICE float4 load_four(const T* p, int left, bool aligned) {
+  if (aligned && left >= 4) {
+    return four_elements(p);
+  }
+  float4 v = make_float4(0, 0, 0, 0);
+  if (left > 0) v.x = element(p);
+  if (left > 1) v.y = element(p + 1);
+  if (left > 2) v.z = element(p + 2);
+  if (left > 3) v.w = element(p + 3);
+  return v;
+}
+
+/* Rows [first, count) of a matrix to shared memory, each times a factor; zeros for the others of
+ * `rows` and beyond `width` elements. */
 template <class T>
 DEVICE void copy_rows(float* to, int line, const T* from, size_t stride, int rows, int first,
                       int count, int width, float factor) {
-  for (int i = threadIdx.x; i < rows * (line - PAD); i += THREADS) {
-    int row = i / (line - PAD);
-    int column = i % (line - PAD);
-    bool there = row >= first && row < count && column < width;
-    to[row * line + column] = there ? element(from + row * stride + column) * factor : 0;
+  constexpr size_t MASK = 4 * sizeof(T) - 1;
+  bool aligned = ((size_t)from & MASK) == 0 && (stride * sizeof(T) & MASK) == 0;
+  for (int row = threadIdx.x / LANES; row < rows; row += GROUPS) {
+    bool there = row >= first && row < count;
+    for (int column = threadIdx.x % LANES * 4; column < line - PAD; column += 4 * LANES) {
+      float4 v = load_four(from + row * stride + column, there ? width - column : 0, aligned);
+      *(float4*)&to[row * line + column] =
+          make_float4(v.x * factor, v.y * factor, v.z * factor, v.w * factor);
+    }
   }
 }
 

@@ -5,8 +5,8 @@
  *
  * Quantised formats lie in two planes, so that 16-byte loads are aligned whatever the size of a
  * block: `body` bytes of every block of the matrix, then the `rest` of every block (see repack.cu).
- * A block is read in units, each by one lane: `load` fetches a unit's bytes, `group` extracts one of
- * its groups of GROUP consecutive elements as
+ * A block is read in units, each by one lane: `load` fetches a unit's bytes, `group` extracts one
+ * of its groups of GROUP consecutive elements as
  *     value = scale * q - minimum,    q four to a register.
  * `at` and `find` say where in the block a group lies; UNROLL units are on their way to a lane at
  * once in products of few rows.
@@ -113,7 +113,8 @@ DEVICE unsigned word_of(uint4 v, int i) {
 DEVICE unsigned spread_bits(unsigned bits) { return (bits & 15) * 0x00204081u & 0x01010101u; }
 
 struct Q8_0 {
-  static constexpr int BLOCK = 32, BODY = 32, REST = 2, UNITS = 1, GROUPS = 1, GROUP = 32, UNROLL = 2;
+  static constexpr int BLOCK = 32, BODY = 32, REST = 2, UNITS = 1, GROUPS = 1, GROUP = 32,
+                       UNROLL = 2;
 
   struct Unit {
     uint4 low, high;
@@ -156,7 +157,8 @@ DEVICE void add_fifth_bits(int (&q)[8], unsigned bits) {
 }
 
 struct Q4_0 {
-  static constexpr int BLOCK = 32, BODY = 16, REST = 2, UNITS = 1, GROUPS = 1, GROUP = 32, UNROLL = 4;
+  static constexpr int BLOCK = 32, BODY = 16, REST = 2, UNITS = 1, GROUPS = 1, GROUP = 32,
+                       UNROLL = 4;
 
   struct Unit {
     uint4 q;
@@ -176,7 +178,8 @@ struct Q4_0 {
 };
 
 struct Q4_1 {
-  static constexpr int BLOCK = 32, BODY = 16, REST = 4, UNITS = 1, GROUPS = 1, GROUP = 32, UNROLL = 4;
+  static constexpr int BLOCK = 32, BODY = 16, REST = 4, UNITS = 1, GROUPS = 1, GROUP = 32,
+                       UNROLL = 4;
 
   struct Unit {
     uint4 q;
@@ -197,7 +200,8 @@ struct Q4_1 {
 };
 
 struct Q5_0 {
-  static constexpr int BLOCK = 32, BODY = 16, REST = 6, UNITS = 1, GROUPS = 1, GROUP = 32, UNROLL = 2;
+  static constexpr int BLOCK = 32, BODY = 16, REST = 6, UNITS = 1, GROUPS = 1, GROUP = 32,
+                       UNROLL = 2;
 
   struct Unit {
     uint4 q;
@@ -222,7 +226,8 @@ struct Q5_0 {
 };
 
 struct Q5_1 {
-  static constexpr int BLOCK = 32, BODY = 16, REST = 8, UNITS = 1, GROUPS = 1, GROUP = 32, UNROLL = 2;
+  static constexpr int BLOCK = 32, BODY = 16, REST = 8, UNITS = 1, GROUPS = 1, GROUP = 32,
+                       UNROLL = 2;
 
   struct Unit {
     uint4 q;
@@ -262,7 +267,8 @@ DEVICE Scaled scale_of_eight(uint4 header, int group) {
 
 /* A unit is 32 bytes whose lower nibbles are one group and whose upper ones are the next. */
 struct Q4_K {
-  static constexpr int BLOCK = 256, BODY = 144, REST = 0, UNITS = 4, GROUPS = 2, GROUP = 32, UNROLL = 2;
+  static constexpr int BLOCK = 256, BODY = 144, REST = 0, UNITS = 4, GROUPS = 2, GROUP = 32,
+                       UNROLL = 2;
 
   struct Unit {
     uint4 header, low, high;
@@ -293,7 +299,8 @@ struct Q4_K {
 
 /* As Q4_K; bit j of 32 more bytes belongs to group j. */
 struct Q5_K {
-  static constexpr int BLOCK = 256, BODY = 176, REST = 0, UNITS = 4, GROUPS = 2, GROUP = 32, UNROLL = 1;
+  static constexpr int BLOCK = 256, BODY = 176, REST = 0, UNITS = 4, GROUPS = 2, GROUP = 32,
+                       UNROLL = 1;
 
   struct Unit {
     uint4 header, low, high, low_bits, high_bits;
@@ -302,7 +309,8 @@ struct Q5_K {
 
   DEVICE static Unit load(Block b, int unit) {
     const unsigned char* q = b.body + 48 + 32 * unit;
-    return {load16(b.body), load16(q), load16(q + 16), load16(b.body + 16), load16(b.body + 32), unit};
+    return {load16(b.body),      load16(q),           load16(q + 16),
+            load16(b.body + 16), load16(b.body + 32), unit};
   }
 
   DEVICE static Scaled group(int (&q)[8], const Unit& u, int g) {
@@ -331,7 +339,8 @@ DEVICE void find_of_fields(int k, int& unit, int& group) {
 }
 
 struct Q2_K {
-  static constexpr int BLOCK = 256, BODY = 80, REST = 4, UNITS = 4, GROUPS = 4, GROUP = 16, UNROLL = 1;
+  static constexpr int BLOCK = 256, BODY = 80, REST = 4, UNITS = 4, GROUPS = 4, GROUP = 16,
+                       UNROLL = 1;
 
   struct Unit {
     uint4 scales, q;
@@ -361,7 +370,8 @@ struct Q2_K {
 
 /* The third bit is inverted and worth -4; scales are 6 bits, 32 more than their value. */
 struct Q3_K {
-  static constexpr int BLOCK = 256, BODY = 96, REST = 14, UNITS = 4, GROUPS = 4, GROUP = 16, UNROLL = 1;
+  static constexpr int BLOCK = 256, BODY = 96, REST = 14, UNITS = 4, GROUPS = 4, GROUP = 16,
+                       UNROLL = 1;
 
   struct Unit {
     uint4 bits, q;
@@ -377,8 +387,8 @@ struct Q3_K {
     int plane = u.index / 2 * 4 + g;
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      q[i] = (word_of(u.q, i) >> 2 * g & 0x03030303) |
-             (word_of(u.bits, i) >> plane & 0x01010101) << 2;
+      q[i] = (word_of(u.q, i) >> 2 * g & 0x03030303) | (word_of(u.bits, i) >> plane & 0x01010101)
+                                                           << 2;
     }
     int index = u.index / 2 * 8 + g * 2 + u.index % 2;
     unsigned low = u.rest[index % 8] >> index / 8 * 4 & 15;
@@ -394,7 +404,8 @@ struct Q3_K {
 
 /* A unit is 32 bytes of lower nibbles, whose halves are elements 64 apart, and their upper bits. */
 struct Q6_K {
-  static constexpr int BLOCK = 256, BODY = 208, REST = 2, UNITS = 4, GROUPS = 4, GROUP = 16, UNROLL = 1;
+  static constexpr int BLOCK = 256, BODY = 208, REST = 2, UNITS = 4, GROUPS = 4, GROUP = 16,
+                       UNROLL = 1;
 
   struct Unit {
     uint4 low[2], bits[2];
@@ -407,8 +418,11 @@ struct Q6_K {
     const unsigned char* low = b.body + 32 * unit;
     const unsigned char* bits = b.body + 128 + unit / 2 * 32;
     uint2 scales = *(const uint2*)(b.body + 192 + unit / 2 * 8);
-    return {{load16(low), load16(low + 16)}, {load16(bits), load16(bits + 16)}, scales,
-            half_at(b.rest), unit};
+    return {{load16(low), load16(low + 16)},
+            {load16(bits), load16(bits + 16)},
+            scales,
+            half_at(b.rest),
+            unit};
   }
 
   DEVICE static Scaled group(int (&q)[4], const Unit& u, int g) {

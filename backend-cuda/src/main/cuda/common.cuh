@@ -1,7 +1,7 @@
 /*
  * What all kernels share: number formats, collectives of a warp and of a block, and the few
- * instructions that C++ has no word for. All inline assembly is here, each beside its portable twin:
- * under LLAMA_EMULATOR the same sources are compiled by a C++ compiler and run on the host.
+ * instructions that C++ has no word for. All inline assembly is here, each beside its portable
+ * twin: under LLAMA_EMULATOR the same sources are compiled by a C++ compiler and run on the host.
  *
  * Devices older than 8.0 lack asynchronous copies and matrix units for bfloat16; they get a plain
  * copy and a conversion to half instead (see cp_async16 and mma_bf16).
@@ -16,8 +16,8 @@
 #else
 #define LLAMA_ARCH __CUDA_ARCH__
 #define KERNEL(name)
-#define DYNAMIC_SHARED(type, name)                                  \
-  extern __shared__ __align__(16) unsigned char llama_shared[];     \
+#define DYNAMIC_SHARED(type, name)                              \
+  extern __shared__ __align__(16) unsigned char llama_shared[]; \
   type* name = reinterpret_cast<type*>(llama_shared)
 #endif
 
@@ -80,7 +80,8 @@ DEVICE bfloat_bits float_to_bfloat(float f) {
 }
 
 DEVICE float2 half2_to_float2(unsigned pair) {
-  return make_float2(half_to_float((half_bits)(pair & 0xffff)), half_to_float((half_bits)(pair >> 16)));
+  return make_float2(half_to_float((half_bits)(pair & 0xffff)),
+                     half_to_float((half_bits)(pair >> 16)));
 }
 
 DEVICE float2 bfloat2_to_float2(unsigned pair) {

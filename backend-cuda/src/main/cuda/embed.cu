@@ -1,8 +1,8 @@
 /*
  * Rows of a table.
  *   embed_<type>: out [rows, width] = table [table_rows, width] at indices [rows]
- *   iota:         indices [count] = first, first + 1, ... With it, embed_<type> decodes a range of rows
- *   embed_grad:   dtable at indices[r] += dout [rows, width] of row r, for each r in order
+ *   iota:         indices [count] = first, first + 1, ... With it, embed_<type> decodes a range of
+ *   rows embed_grad:   dtable at indices[r] += dout [rows, width] of row r, for each r in order
  * Launch: one block for each row, of any multiple of 32 threads; iota: any grid.
  */
 #include "codecs.cuh"
@@ -26,8 +26,7 @@ DEVICE void embed_quantized(float* out, const void* table, const int* indices, i
   for (int i = threadIdx.x; i < blocks * C::UNITS; i += blockDim.x) {
     int block = i / C::UNITS;
     long long index = (long long)indices[blockIdx.x] * blocks + block;
-    typename C::Unit unit =
-        C::load(block_of<C>(table, table_rows * blocks, index), i % C::UNITS);
+    typename C::Unit unit = C::load(block_of<C>(table, table_rows * blocks, index), i % C::UNITS);
     for (int g = 0; g < C::GROUPS; g++) {
       int q[C::GROUP / 4];
       Scaled s = C::group(q, unit, g);
@@ -40,14 +39,14 @@ DEVICE void embed_quantized(float* out, const void* table, const int* indices, i
   }
 }
 
-#define EMBED_PLAIN(name, type)                                                                  \
+#define EMBED_PLAIN(name, type)                                                                 \
   extern "C" __global__ void name(float* out, const void* table, const int* indices, int width, \
                                   long long table_rows) {                                       \
     embed_plain<type>(out, table, indices, width);                                              \
   }                                                                                             \
   KERNEL(name)
 
-#define EMBED_QUANTIZED(name, type)                                                              \
+#define EMBED_QUANTIZED(name, type)                                                             \
   extern "C" __global__ void name(float* out, const void* table, const int* indices, int width, \
                                   long long table_rows) {                                       \
     embed_quantized<type>(out, table, indices, width, table_rows);                              \

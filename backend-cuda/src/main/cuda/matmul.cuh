@@ -1,6 +1,6 @@
 /*
- * Products of many rows with matrices on matrix units: out [rows, outputs] (=|+=) x [rows, inputs] .
- * weight [outputs, inputs] transposed, factors of 16 bits, sums in F32.
+ * Products of many rows with matrices on matrix units: out [rows, outputs] (=|+=) x [rows, inputs]
+ * . weight [outputs, inputs] transposed, factors of 16 bits, sums in F32.
  *
  * A block owns a tile of the result. Slices of both factors, DEPTH deep, pass through a ring of
  * STAGES buffers in shared memory, so that copies from global memory run ahead of the products. A
@@ -11,10 +11,15 @@
 
 #include "codecs.cuh"
 
-/* Shapes of tiles: large ones use data most often, small ones fill the device with few rows. */
+/* Shapes of tiles: large ones use data most often, small ones spread few rows over the device. */
 struct Tile128 {
   static constexpr int ROWS = 128, COLUMNS = 128, DEPTH = 32, STAGES = 3;
   static constexpr int WARPS_DOWN = 2, WARPS_ACROSS = 4;
+};
+
+struct Tile64 {
+  static constexpr int ROWS = 64, COLUMNS = 64, DEPTH = 32, STAGES = 4;
+  static constexpr int WARPS_DOWN = 2, WARPS_ACROSS = 2;
 };
 
 struct Tile32 {
@@ -67,15 +72,18 @@ struct PlainWeights {
   DEVICE void finish(half_bits*) {}
 };
 
-/* sums += the products of one slice, for this warp's part of the tile. T: what 16 bits stand for. */
+/* sums += the products of one slice, for this warp's part of the tile. T: what 16 bits stand for.
+ * */
 template <class T, class S>
 DEVICE void multiply_slice(float (&sums)[Geometry<S>::MMA_ROWS][Geometry<S>::MMA_COLUMNS][4],
                            const half_bits* x, const half_bits* w) {
   typedef Geometry<S> G;
   int lane = lane_index();
-  const half_bits* a_row = x + (warp_index() / S::WARPS_ACROSS * G::MMA_ROWS * 16 + lane % 16) * G::LINE + lane / 16 * 8;
-  int b_first = warp_index() % S::WARPS_ACROSS * G::MMA_COLUMNS * 8;
-  const half_bits* b_row = w + (b_first + lane % 8 + lane / 16 * 8) * G::LINE + lane / 8 % 2 * 8;
+  int first_row = warp_index() / S::WARPS_ACROSS * G::MMA_ROWS * 16;
+  int first_column = warp_index() % S::WARPS_ACROSS * G::MMA_COLUMNS * 8;
+  const half_bits* a_row = x + (first_row + lane % 16) * G::LINE + lane / 16 * 8;
+  const half_bits* b_row =
+      w + (first_column + lane % 8 + lane / 16 * 8) * G::LINE + lane / 8 % 2 * 8;
 #pragma unroll
   for (int k = 0; k < S::DEPTH; k += 16) {
     unsigned a[G::MMA_ROWS][4];
@@ -166,10 +174,10 @@ DEVICE void matmul_body(float* out, const void* x, const float* factors, const v
   store_tile<S>(out, (float*)shared, factors, sums, first_row, first_column, rows, outputs, add);
 }
 
-#define MATMUL(name, type, shape, weights)                                                       \
-  extern "C" __global__ void __launch_bounds__(Geometry<shape>::THREADS)                         \
-      name(float* out, const void* x, const float* factors, const void* weight, int rows,        \
-           int inputs, int outputs, int add) {                                                   \
-    matmul_body<type, shape, weights>(out, x, factors, weight, rows, inputs, outputs, add);      \
-  }                                                                                              \
+#define MATMUL(name, type, shape, weights)                                                  \
+  extern "C" __global__ void __launch_bounds__(Geometry<shape>::THREADS)                    \
+      name(float* out, const void* x, const float* factors, const void* weight, int rows,   \
+           int inputs, int outputs, int add) {                                              \
+    matmul_body<type, shape, weights>(out, x, factors, weight, rows, inputs, outputs, add); \
+  }                                                                                         \
   KERNEL(name)

@@ -1,17 +1,17 @@
 /*
  * Products of F32 matrices in F32 arithmetic, forward and backward:
  *   matmul_f32:        out [rows, outputs] (=|+=) x [rows, inputs] . weight [outputs, inputs]^T
- *   matmul_f32_grad_x: dx [rows, inputs] (=|+=) dout [rows, outputs] . weight [outputs, inputs]; rows
- *                      of dout are dout_stride elements apart, so that a part of the outputs can be
- *                      taken
+ *   matmul_f32_grad_x: dx [rows, inputs] (=|+=) dout [rows, outputs] . weight [outputs, inputs];
+ *                      rows of dout are dout_stride elements apart, so that a part of the outputs
+ *                      can be taken
  *   matmul_f32_grad_w: dweight [outputs, inputs] += dout [rows, outputs]^T . x [rows, inputs]
- * Each comes with tiles of 64 and of 128 rows and columns: `_64` for small results, which it spreads
- * over more of the device, `_128` for the rest. Any sizes and alignment.
+ * Each comes with tiles of 64 and of 128 rows and columns: `_64` for small results, which it
+ * spreads over more of the device, `_128` for the rest. Any sizes and alignment.
  * Launch: grid (ceil(columns of the result / tile), ceil(its rows / tile)), blocks of 256.
  *
- * A block owns a tile of the result. Slices of both factors pass through shared memory, so deep that
- * each thread moves four elements of each; the next pair is on its way from global memory while the
- * sums of this one are formed.
+ * A block owns a tile of the result. Slices of both factors pass through shared memory, so deep
+ * that each thread moves four elements of each; the next pair is on its way from global memory
+ * while the sums of this one are formed.
  */
 #include "common.cuh"
 
@@ -57,8 +57,9 @@ struct Mover {
     bool aligned = is_aligned16(f.data) && f.stride % 4 == 0;
     int line = threadIdx.x / LINE + (ALONG_SUM ? first : k0);
     int element = threadIdx.x % LINE * 4 + (ALONG_SUM ? k0 : first);
-    held = line < lines ? load4(f.data + (size_t)line * f.stride + element, elements - element, aligned)
-                        : make_float4(0, 0, 0, 0);
+    held = line < lines
+               ? load4(f.data + (size_t)line * f.stride + element, elements - element, aligned)
+               : make_float4(0, 0, 0, 0);
   }
 
   DEVICE void store(Slice<TILE>& slice) {
@@ -150,27 +151,26 @@ DEVICE void matmul_body(float* out, Factor a, Factor b, int add) {
   }
 }
 
-#define MATMUL_F32(tile)                                                                        \
-  extern "C" __global__ void __launch_bounds__(THREADS, 2)                                         \
+#define MATMUL_F32(tile)                                                                       \
+  extern "C" __global__ void __launch_bounds__(THREADS, 2)                                     \
       matmul_f32_##tile(float* out, const float* x, const float* weight, int rows, int inputs, \
-                        int outputs, int add) {                                                 \
-    matmul_body<tile, true, true>(out, {x, rows, inputs, inputs},                          \
-                                  {weight, outputs, inputs, inputs}, add);                      \
-  }                                                                                             \
-  KERNEL(matmul_f32_##tile)                                                                     \
-  extern "C" __global__ void __launch_bounds__(THREADS, 2)                                         \
-      matmul_f32_grad_x_##tile(float* dx, const float* dout, const float* weight, int rows,     \
-                               int inputs, int outputs, int add, int dout_stride) {             \
-    matmul_body<tile, true, false>(dx, {dout, rows, outputs, dout_stride},                      \
-                                   {weight, inputs, outputs, inputs}, add);                     \
-  }                                                                                             \
-  KERNEL(matmul_f32_grad_x_##tile)                                                              \
-  extern "C" __global__ void __launch_bounds__(THREADS, 2)                                         \
-      matmul_f32_grad_w_##tile(float* dweight, const float* dout, const float* x, int rows,     \
-                               int inputs, int outputs) {                                       \
-    matmul_body<tile, false, false>(dweight, {dout, outputs, rows, outputs},                \
-                                    {x, inputs, rows, inputs}, 1);                              \
-  }                                                                                             \
+                        int outputs, int add) {                                                \
+    matmul_body<tile, true, true>(out, {x, rows, inputs, inputs},                              \
+                                  {weight, outputs, inputs, inputs}, add);                     \
+  }                                                                                            \
+  KERNEL(matmul_f32_##tile)                                                                    \
+  extern "C" __global__ void __launch_bounds__(THREADS, 2)                                     \
+      matmul_f32_grad_x_##tile(float* dx, const float* dout, const float* weight, int rows,    \
+                               int inputs, int outputs, int add, int dout_stride) {            \
+    matmul_body<tile, true, false>(dx, {dout, rows, outputs, dout_stride},                     \
+                                   {weight, inputs, outputs, inputs}, add);                    \
+  }                                                                                            \
+  KERNEL(matmul_f32_grad_x_##tile)                                                             \
+  extern "C" __global__ void __launch_bounds__(THREADS, 2) matmul_f32_grad_w_##tile(           \
+      float* dweight, const float* dout, const float* x, int rows, int inputs, int outputs) {  \
+    matmul_body<tile, false, false>(dweight, {dout, outputs, rows, outputs},                   \
+                                    {x, inputs, rows, inputs}, 1);                             \
+  }                                                                                            \
   KERNEL(matmul_f32_grad_w_##tile)
 
 MATMUL_F32(64)

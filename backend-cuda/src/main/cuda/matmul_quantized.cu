@@ -57,10 +57,12 @@ struct PackedWeights {
   }
 };
 
-#define MATMUL_QUANTIZED(name, codec)                                          \
-  typedef PackedWeights<codec, Tile128> codec##Weights128;                     \
-  typedef PackedWeights<codec, Tile32> codec##Weights32;                       \
-  MATMUL(name##_128, F16, Tile128, codec##Weights128)                          \
+#define MATMUL_QUANTIZED(name, codec)                      \
+  typedef PackedWeights<codec, Tile128> codec##Weights128; \
+  typedef PackedWeights<codec, Tile64> codec##Weights64;   \
+  typedef PackedWeights<codec, Tile32> codec##Weights32;   \
+  MATMUL(name##_128, F16, Tile128, codec##Weights128)      \
+  MATMUL(name##_64, F16, Tile64, codec##Weights64)         \
   MATMUL(name##_32, F16, Tile32, codec##Weights32)
 
 MATMUL_QUANTIZED(matmul_q8_0, Q8_0)

@@ -1,7 +1,7 @@
 /*
  * Products of few rows with weights that store each element by itself:
- *   matvec_<type>_<n>: out [rows, n0] (=|+=) x [rows, inputs] . w [n0, inputs] transposed, n rows at
- *                      a time; see matvec.cuh for the three matrices and mode
+ *   matvec_<type>_<n>: out [rows, n0] (=|+=) x [rows, inputs] . w [n0, inputs] transposed, n rows
+ *                      at a time; see matvec.cuh for the three matrices and mode
  * Sums are F32. Any sizes; fast where inputs is a multiple of 8 (F32: 4) and x is aligned.
  * Launch: grid (ceil((n0 + n1 + n2) / 4), ceil(rows / n)), mode 2: (ceil(n0 / 4), ...); blocks of
  * 128.
@@ -87,13 +87,12 @@ DEVICE void matvec_body(float* out0, float* out1, float* out2, const float* x, c
   store_output<ROWS>(o, sum, gate, rows, mode);
 }
 
-#define MATVEC(name, type, at_once)                                                             \
-  extern "C" __global__ void __launch_bounds__(MATVEC_WARPS* WARP) \
-      name(float* out0, float* out1, float* out2, const float* x, const void* w0,              \
-           const void* w1, const void* w2, int rows, int inputs, int n0, int n1, int n2,       \
-           int mode) {                                                                          \
-    matvec_body<type, at_once>(out0, out1, out2, x, w0, w1, w2, rows, inputs, n0, n1, n2, mode); \
-  }                                                                                             \
+#define MATVEC(name, type, at_once)                                                               \
+  extern "C" __global__ void __launch_bounds__(MATVEC_WARPS* WARP)                                \
+      name(float* out0, float* out1, float* out2, const float* x, const void* w0, const void* w1, \
+           const void* w2, int rows, int inputs, int n0, int n1, int n2, int mode) {              \
+    matvec_body<type, at_once>(out0, out1, out2, x, w0, w1, w2, rows, inputs, n0, n1, n2, mode);  \
+  }                                                                                               \
   KERNEL(name)
 
 #define MATVEC_OF(name, type) \

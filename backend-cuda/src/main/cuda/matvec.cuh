@@ -59,8 +59,6 @@ DEVICE void store_output(const Output& o, float sum, float gate, int rows, int m
   int row = blockIdx.y * ROWS + lane_index();
   if (lane_index() < ROWS && row < rows) {
     float* to = o.out + (size_t)row * o.outputs + o.index;
-    *to = mode == MODE_SET   ? sum
-          : mode == MODE_ADD ? *to + sum
-                             : gate * sigmoid(gate) * sum;
+    *to = mode == MODE_SET ? sum : mode == MODE_ADD ? *to + sum : gate * sigmoid(gate) * sum;
   }
 }

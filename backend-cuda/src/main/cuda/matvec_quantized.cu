@@ -1,8 +1,8 @@
 /*
  * Products of few rows with quantised weights, on activations of 8 bits:
- *   matvec_<type>_<n>: out [rows, n0] (=|+=) x [rows, inputs] . w [n0, inputs] transposed, n rows at
- *                      a time; x as quantize_rows leaves it; see matvec.cuh for the three matrices
- *                      and mode
+ *   matvec_<type>_<n>: out [rows, n0] (=|+=) x [rows, inputs] . w [n0, inputs] transposed, n rows
+ *                      at a time; x as quantize_rows leaves it; see matvec.cuh for the three
+ *                      matrices and mode
  * Products within a group are summed exactly, by dp4a; groups in F32.
  * Launch: grid (ceil((n0 + n1 + n2) / 4), ceil(rows / n)), mode 2: (ceil(n0 / 4), ...); blocks of
  * 128.
@@ -95,13 +95,12 @@ DEVICE void matvec_body(float* out0, float* out1, float* out2, const void* x, co
   store_output<ROWS>(o, sum, gate, rows, mode);
 }
 
-#define MATVEC(name, type, at_once)                                                             \
-  extern "C" __global__ void __launch_bounds__(MATVEC_WARPS* WARP, at_once == 1 ? 5 : 4) \
-      name(float* out0, float* out1, float* out2, const void* x, const void* w0,               \
-           const void* w1, const void* w2, int rows, int inputs, int n0, int n1, int n2,       \
-           int mode) {                                                                          \
+#define MATVEC(name, type, at_once)                                                              \
+  extern "C" __global__ void __launch_bounds__(MATVEC_WARPS* WARP, at_once == 1 ? 5 : 4)         \
+      name(float* out0, float* out1, float* out2, const void* x, const void* w0, const void* w1, \
+           const void* w2, int rows, int inputs, int n0, int n1, int n2, int mode) {             \
     matvec_body<type, at_once>(out0, out1, out2, x, w0, w1, w2, rows, inputs, n0, n1, n2, mode); \
-  }                                                                                             \
+  }                                                                                              \
   KERNEL(name)
 
 #define MATVEC_OF(name, type) \

@@ -1,13 +1,11 @@
 /*
  * Activations in the formats that products take.
- *   quantize_rows: x [rows, inputs] to int8 with a scale for each 32: q [rows, inputs] bytes, then
- *                  8 bytes for each block of 32: its scale (F32) and the sums of its first and last
- *                  16 quants (two int16). inputs is a multiple of 32
- *   round_rows_f16, round_rows_bf16: x [rows, inputs] to 16 bits, each row times a power of two that
- *                  brings its largest element to between 2^13 and 2^14, into the range of half; the
- *                  inverse goes to factors [rows]
- * Launch: quantize_rows: any grid, blocks of any multiple of 32; round_rows: one block for each row,
- * of any multiple of 32 threads.
+ *   quantize_rows: x [rows, inputs] to 8 bits, see quantize.cuh
+ *   round_rows_f16, round_rows_bf16: x [rows, inputs] to 16 bits, each row times a power of two
+ *                  that brings its largest element to between 2^13 and 2^14, into the range of
+ *                  half; the inverse goes to factors [rows]
+ * Launch: quantize_rows: any grid, blocks of any multiple of 32; round_rows: one block for each
+ * row, of any multiple of 32 threads.
  */
 #include "codecs.cuh"
 #include "elementwise.cuh"

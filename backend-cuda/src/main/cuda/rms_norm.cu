@@ -1,7 +1,9 @@
 /*
  * Root-mean-square norm (Zhang and Sennrich 2019): out = x * rstd * weight,
  * rstd = 1 / sqrt(mean(x * x) + eps).
- *   rms_norm:             out [rows, width], which may be x; rstd [rows] or null
+ *   rms_norm:             out [rows, width], which may be x; rstd [rows] or null; quantized: out in
+ *                         8 bits as well (see quantize.cuh), which saves a launch, or null; rows is
+ *                         needed for it alone
  *   add_rms_norm:         x += y first, in place; then as rms_norm
  *   rms_norm_grad_x:      dx = rstd * (g - x * rstd^2 * mean(g * x)), g = dout * weight
  *   rms_norm_grad_weight: dweight [width] += sum over rows of dout * x * rstd
@@ -9,10 +11,11 @@
  * 256.
  */
 #include "columns.cuh"
+#include "quantize.cuh"
 
 template <bool ADD>
 DEVICE void rms_norm_body(float* out, float* rstd, float* x, const float* y, const float* weight,
-                          int width, float eps) {
+                          int width, float eps, void* quantized, int rows) {
   size_t start = (size_t)blockIdx.x * width;
   float squares = 0;
   for (int i = threadIdx.x; i < width; i += blockDim.x) {
@@ -25,7 +28,11 @@ DEVICE void rms_norm_body(float* out, float* rstd, float* x, const float* y, con
   }
   float scale = 1 / sqrtf(block_sum(squares) / width + eps);
   for (int i = threadIdx.x; i < width; i += blockDim.x) {
-    out[start + i] = x[start + i] * scale * weight[i];
+    float v = x[start + i] * scale * weight[i];
+    out[start + i] = v;
+    if (quantized != nullptr) { /* width is a multiple of 32: whole warps */
+      quantize_block(quantized, (long long)rows * width, start + i - lane_index(), v);
+    }
   }
   if (rstd != nullptr && threadIdx.x == 0) {
     rstd[blockIdx.x] = scale;
@@ -33,14 +40,15 @@ DEVICE void rms_norm_body(float* out, float* rstd, float* x, const float* y, con
 }
 
 extern "C" __global__ void rms_norm(float* out, float* rstd, const float* x, const float* weight,
-                                    int width, float eps) {
-  rms_norm_body<false>(out, rstd, const_cast<float*>(x), nullptr, weight, width, eps);
+                                    int width, float eps, void* quantized, int rows) {
+  rms_norm_body<false>(out, rstd, const_cast<float*>(x), nullptr, weight, width, eps, quantized,
+                       rows);
 }
 KERNEL(rms_norm)
 
 extern "C" __global__ void add_rms_norm(float* out, float* rstd, float* x, const float* y,
                                         const float* weight, int width, float eps) {
-  rms_norm_body<true>(out, rstd, x, y, weight, width, eps);
+  rms_norm_body<true>(out, rstd, x, y, weight, width, eps, nullptr, 0);
 }
 KERNEL(add_rms_norm)
 

@@ -1,7 +1,7 @@
 /*
  * Rotary positions (Su et al. 2021), and the way of keys and values into a cache.
- *   rope:      rotates q [rows, heads * head_dim] and k [rows, kv_heads * head_dim] in place; pair i
- *              of a head by direction * positions[r] * frequencies[i] radians. neighbours: a pair
+ *   rope:      rotates q [rows, heads * head_dim] and k [rows, kv_heads * head_dim] in place; pair
+ *              i of a head by direction * positions[r] * frequencies[i] radians. neighbours: a pair
  *              is 2i and 2i + 1, else i and i + head_dim / 2. direction -1 is the gradient's.
  *   kv_append_f32, kv_append_f16: copies rows of k and v to the pages of their sequences; rows of
  *              runs of another kind stay out
@@ -39,9 +39,8 @@ DEVICE void store_element(float* to, float value) { *to = value; }
 DEVICE void store_element(half_bits* to, float value) { *to = float_to_half(value); }
 
 template <int KIND, class T>
-DEVICE void kv_append_body(const float* k, const float* v, const int* positions,
-                           const int* row_run, const Run* runs, int layer, int kv_heads,
-                           int head_dim) {
+DEVICE void kv_append_body(const float* k, const float* v, const int* positions, const int* row_run,
+                           const Run* runs, int layer, int kv_heads, int head_dim) {
   int row = blockIdx.x;
   const Run& run = runs[row_run[row]];
   if (run.kind != KIND) {
