@@ -34,6 +34,7 @@ if [ "${2-}" = "compile" ]; then
   compile "$3"
   exit
 fi
-objects=$(printf '%s\n' "$here"/*.cpp "$kernels"/*.cu | xargs -P 2 -n 1 "$0" "$out" compile)
+objects=$(printf "%s\n" "$here"/*.cpp "$here"/*.cu "$kernels"/*.cu |
+  xargs -P 2 -n 1 "$0" "$out" compile)
 g++ -shared -o "$out/libcuda_emulator.so.$$" $objects
 mv "$out/libcuda_emulator.so.$$" "$out/libcuda_emulator.so"

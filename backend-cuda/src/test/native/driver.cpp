@@ -324,10 +324,9 @@ API cuMemAlloc_v2(u64* address, u64 bytes) {
     return error(OUT_OF_MEMORY, "the host has no memory for the emulated device");
   }
   mprotect(mapping + PAGE, mapped - 2 * PAGE, PROT_READ | PROT_WRITE);
+  /* Flush with the guard behind it; what is before it, and has no room for a guard, holds NaN. */
   char* start = mapping + mapped - PAGE - size;
-  if (bytes <= POISON_LIMIT) {
-    memset(start, 0xff, size);
-  }
+  memset(mapping + PAGE, 0xff, bytes <= POISON_LIMIT ? mapped - 2 * PAGE : start - mapping - PAGE);
   *address = (u64)start;
   allocations[*address] = {mapping, mapped, bytes};
   settings[BYTES_IN_USE] += bytes;
@@ -346,6 +345,12 @@ API cuMemFree_v2(u64 address) {
   auto found = allocations.find(address);
   if (found == allocations.end()) {
     return error(INVALID_VALUE, "no such allocation");
+  }
+  for (char* p = found->second.mapping + PAGE; p < (char*)address; p++) {
+    if (*p != (char)0xff && fault.empty()) {
+      fault = "something was written before an allocation of " +
+              std::to_string(found->second.bytes) + " bytes";
+    }
   }
   munmap(found->second.mapping, found->second.mapped);
   settings[BYTES_IN_USE] -= found->second.bytes;
@@ -403,7 +408,17 @@ API cuMemsetD8Async(u64 to, unsigned char value, u64 bytes, Stream* stream) {
   if (!on_device(to, bytes)) {
     return error(INVALID_VALUE, "a fill out of bounds");
   }
-  return enqueue(stream, [=] { memset((void*)to, value, bytes); });
+  return enqueue(stream, [=] {
+    u64 first = rounded(to, PAGE);
+    u64 end = (to + bytes) / PAGE * PAGE;
+    if (value != 0 || bytes < POISON_LIMIT) {
+      memset((void*)to, value, bytes);
+      return;
+    }
+    madvise((void*)first, end - first, MADV_DONTNEED); /* new pages are zero */
+    memset((void*)to, 0, first - to);
+    memset((void*)end, 0, to + bytes - end);
+  });
 }
 
 /* ---- Streams, graphs, events ---- */

@@ -4,7 +4,9 @@ import com.sun.jna.Memory;
 import dev.llama.BackendException;
 import dev.llama.InvalidInputException;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -18,6 +20,7 @@ final class Gpu implements AutoCloseable {
   private final Memory out = new Memory(2 * Long.BYTES);
   private final long outAddress = Driver.address(out);
   private final Map<Long, Long> allocations = new HashMap<>(); // bytes by address
+  private final Set<Long> graphs = new HashSet<>();
   private final long context;
   private long stream;
   private Kernels kernels;
@@ -301,7 +304,9 @@ final class Gpu implements AutoCloseable {
     try {
       Driver.check(
           Cu.cuGraphInstantiateWithFlags(outAddress, graph, 0), "cuGraphInstantiateWithFlags");
-      return out();
+      long executable = out();
+      graphs.add(executable);
+      return executable;
     } finally {
       Driver.check(Cu.cuGraphDestroy(graph), "cuGraphDestroy");
     }
@@ -316,7 +321,7 @@ final class Gpu implements AutoCloseable {
   void destroyGraph(long executable) {
     lock.lock();
     try {
-      if (!closed) {
+      if (graphs.remove(executable)) {
         Driver.check(Cu.cuCtxSetCurrent(context), "cuCtxSetCurrent");
         Driver.check(Cu.cuGraphExecDestroy(executable), "cuGraphExecDestroy");
       }
@@ -351,6 +356,8 @@ final class Gpu implements AutoCloseable {
       if (transfers != null) {
         transfers.close();
       }
+      graphs.forEach(Cu::cuGraphExecDestroy);
+      graphs.clear();
       allocations.keySet().forEach(Cu::cuMemFree);
       allocations.clear();
       if (kernels != null) {
