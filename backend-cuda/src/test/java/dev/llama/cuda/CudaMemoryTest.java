@@ -163,8 +163,7 @@ class CudaMemoryTest {
     Emulator.set(Setting.DEVICES, 0);
     try {
       assertThrows(
-          BackendException.class,
-          () -> new CudaBackendProvider().open(BackendOptions.defaults()));
+          BackendException.class, () -> new CudaBackendProvider().open(BackendOptions.defaults()));
     } finally {
       Emulator.set(Setting.DEVICES, 1);
     }

@@ -84,10 +84,8 @@ class EmulatorTest {
         assertThrows(
             BackendException.class, () -> gpu.launch("test_access", Grid.line(1, 64), x, 0, 0));
     assertTrue(e.getMessage().contains("parameters"), e.getMessage());
-    assertThrows(
-        BackendException.class, () -> gpu.launch("test_access", Grid.line(0, 64), x, 0));
-    assertThrows(
-        BackendException.class, () -> gpu.launch("test_access", Grid.line(1, 2048), x, 0));
+    assertThrows(BackendException.class, () -> gpu.launch("test_access", Grid.line(0, 64), x, 0));
+    assertThrows(BackendException.class, () -> gpu.launch("test_access", Grid.line(1, 2048), x, 0));
     e =
         assertThrows(
             BackendException.class, () -> gpu.launch("no_such_kernel", Grid.line(1, 64), x, 0));

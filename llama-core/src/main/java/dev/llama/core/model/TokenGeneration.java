@@ -148,8 +148,7 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
     return accept(id, logProbability, alternatives);
   }
 
-  private GeneratedToken accept(
-      int id, float logProbability, List<TokenProbability> alternatives) {
+  private GeneratedToken accept(int id, float logProbability, List<TokenProbability> alternatives) {
     boolean stop =
         options.stopIds().contains(id)
             || (!options.ignoreModelStops() && modelStopIds.contains(id));

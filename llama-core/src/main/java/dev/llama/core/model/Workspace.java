@@ -151,7 +151,9 @@ final class Workspace implements AutoCloseable {
     decoder.logits(logits, full.normed(), full.hidden());
   }
 
-  /** As {@link #forwardToLogits}, and finds the best of the logits, which {@link #readBest} tells. */
+  /**
+   * As {@link #forwardToLogits}, and finds the best of the logits, which {@link #readBest} tells.
+   */
   void forwardToBest(int rows, RopeTable rope) {
     if (capacity > 1 || rope != modelRope) {
       forwardToLogits(rows, rope);
