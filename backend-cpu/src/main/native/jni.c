@@ -67,10 +67,56 @@ METHOD(void, productQuantized)(CALLER, jint type, jlong out, jlong out_stride, j
                             (const uint8_t *)w, inputs, outputs, add);
 }
 
-METHOD(void, attention)(CALLER, jint type, jlong out, jlong q, jlong heads, jlong size,
-                        jlong blocks, jlong skip, jlong count, jlong head_offset, jlong stride,
-                        jfloat scale) {
+METHOD(void, attention)(CALLER, jlong a, jlong key_head, jlong first_row, jlong rows, jlong from,
+                        jlong to, jlong work, jlong part, jlong states) {
   UNUSED_CALLER;
-  chosen->attention((enum format)type, (float *)out, (const float *)q, heads, size,
-                    (const struct block *)blocks, skip, count, head_offset, stride, scale);
+  chosen->attention((const struct attention *)a, key_head, first_row, rows, from, to, (float *)work,
+                    (float *)part, (float *)states);
+}
+
+METHOD(void, attentionMerge)(CALLER, jlong a, jlong key_head, jlong row, jlong parts, jlong count) {
+  UNUSED_CALLER;
+  chosen->attention_merge((const struct attention *)a, key_head, row, (const float *)parts, count);
+}
+
+METHOD(void, append)(CALLER, jlong a, jlong k, jlong k_stride, jlong v, jlong v_stride, jlong heads,
+                     jlong first_row, jlong rows) {
+  UNUSED_CALLER;
+  chosen->append((const struct attention *)a, (const float *)k, k_stride, (const float *)v, v_stride,
+                 heads, first_row, rows);
+}
+
+METHOD(void, rmsNorm)(CALLER, jlong out, jlong rstd, jlong x, jlong weight, jlong rows, jlong width,
+                      jfloat eps) {
+  UNUSED_CALLER;
+  chosen->rms_norm((float *)out, (float *)rstd, (const float *)x, (const float *)weight, rows, width,
+                   eps);
+}
+
+METHOD(void, rope)(CALLER, jlong q, jlong q_width, jlong k, jlong k_width, jlong positions,
+                   jlong rows, jlong frequencies, jlong pairs, jfloat magnitude, jlong halves,
+                   jfloat direction) {
+  UNUSED_CALLER;
+  chosen->rope((float *)q, q_width, (float *)k, k_width, (const int32_t *)positions, rows,
+               (const float *)frequencies, pairs, magnitude, halves, direction);
+}
+
+METHOD(void, swiGlu)(CALLER, jlong out, jlong gate, jlong up, jlong count) {
+  UNUSED_CALLER;
+  chosen->swiglu((float *)out, (const float *)gate, (const float *)up, count);
+}
+
+METHOD(void, add)(CALLER, jlong x, jlong y, jlong count) {
+  UNUSED_CALLER;
+  chosen->add((float *)x, (const float *)y, count);
+}
+
+METHOD(void, argmax)(CALLER, jlong out, jlong x, jlong count) {
+  UNUSED_CALLER;
+  chosen->argmax((int32_t *)out, (const float *)x, count);
+}
+
+METHOD(void, embed)(CALLER, jint type, jlong out, jlong row, jlong count) {
+  UNUSED_CALLER;
+  chosen->embed((enum format)type, (float *)out, (const uint8_t *)row, count);
 }

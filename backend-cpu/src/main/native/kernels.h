@@ -12,11 +12,31 @@
 /* How numbers are stored; as NativeKernels.format numbers them. The last ten are those of ggml. */
 enum format { F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K };
 
-/* Consecutive positions of a KV cache. */
-struct block {
-  int64_t keys;   /* address of the first position of key head 0 */
-  int64_t values; /* the same of the values */
-  int64_t count;  /* positions */
+/*
+ * Attention of the rows of one sequence; as NativeAttention.java writes it. Offsets and steps are in
+ * elements. Row r is at position + r; position 0 is the first that there is.
+ */
+struct attention {
+  int64_t type;       /* of keys and values: F32 or F16 */
+  int64_t out;        /* F32 [rows, heads * size] */
+  int64_t out_stride; /* from row to row */
+  int64_t q;          /* the same as out */
+  int64_t q_stride;
+  int64_t group; /* query heads to a key head */
+  int64_t size;  /* of a head */
+  int64_t position;
+  int64_t window;      /* positions that a row sees at most; 0: all */
+  int64_t end;         /* behind the last position */
+  int64_t block;       /* positions in a block */
+  int64_t by_position; /* 1: keys lie as values do, both `step` apart: activations in F32 */
+  int64_t step;
+  int64_t keys;       /* from the start of a block to the first key head */
+  int64_t key_head;   /* from key head to key head */
+  int64_t values;     /* the same for values */
+  int64_t value_head;
+  float scale; /* of the scores */
+  float unused;
+  int64_t blocks[]; /* addresses, from position 0 on */
 };
 
 /* K(name, arguments) for every kernel; what they do is said where they are. */
@@ -28,9 +48,21 @@ struct block {
   K(product_quantized, (enum format type, float *out, int64_t out_stride, const uint8_t *x,      \
                         int64_t rows, const uint8_t *w, int64_t inputs, int64_t outputs,         \
                         int64_t add))                                                            \
-  K(attention, (enum format type, float *out, const float *q, int64_t heads, int64_t size,       \
-                const struct block *blocks, int64_t skip, int64_t count, int64_t head_offset,    \
-                int64_t stride, float scale))
+  K(attention, (const struct attention *a, int64_t key_head, int64_t first_row, int64_t rows,     \
+                int64_t from, int64_t to, float *work, float *part, float *states))              \
+  K(attention_merge, (const struct attention *a, int64_t key_head, int64_t row,                  \
+                      const float *parts, int64_t count))                                        \
+  K(append, (const struct attention *a, const float *k, int64_t k_stride, const float *v,        \
+             int64_t v_stride, int64_t heads, int64_t first_row, int64_t rows))                  \
+  K(rms_norm, (float *out, float *rstd, const float *x, const float *weight, int64_t rows,       \
+               int64_t width, float eps))                                                        \
+  K(rope, (float *q, int64_t q_width, float *k, int64_t k_width, const int32_t *positions,       \
+           int64_t rows, const float *frequencies, int64_t pairs, float magnitude,               \
+           int64_t halves, float direction))                                                     \
+  K(swiglu, (float *out, const float *gate, const float *up, int64_t count))                     \
+  K(add, (float *x, const float *y, int64_t count))                                              \
+  K(argmax, (int32_t *out, const float *x, int64_t count))                                       \
+  K(embed, (enum format type, float *out, const uint8_t *row, int64_t count))
 
 #define KERNEL_FIELD(name, arguments) void (*name) arguments;
 

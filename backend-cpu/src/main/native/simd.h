@@ -42,6 +42,7 @@ INLINE void vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
 INLINE vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
 INLINE vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
 INLINE vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+INLINE vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
 INLINE vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 INLINE vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
 /* a * b + c */
@@ -162,6 +163,7 @@ INLINE void vf_store(float *p, vf a) { vst1q_f32(p, a); }
 INLINE vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
 INLINE vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
 INLINE vf vf_mul(vf a, vf b) { return vmulq_f32(a, b); }
+INLINE vf vf_div(vf a, vf b) { return vdivq_f32(a, b); }
 INLINE vf vf_max(vf a, vf b) { return vmaxq_f32(a, b); }
 INLINE vf vf_min(vf a, vf b) { return vminq_f32(a, b); }
 /* a * b + c */
@@ -311,6 +313,19 @@ INLINE float plain_one(enum format type, const uint8_t *p) {
   }
   uint16_t bits = *(const stored16 *)p;
   return type == F16 ? float_of_f16(bits) : float_of((uint32_t)bits << 16);
+}
+
+/* To nearest, ties to even. */
+INLINE uint16_t f16_of_float(float x) {
+#if defined(__AVX2__)
+  return _cvtss_sh(x, _MM_FROUND_TO_NEAREST_INT);
+#else
+  union {
+    __fp16 value;
+    uint16_t bits;
+  } u = {(__fp16)x};
+  return u.bits;
+#endif
 }
 
 #endif

@@ -215,63 +215,184 @@ static void columns(const struct stored *f) {
   }
 }
 
-static void attention(int half_floats, int heads, int size, int skip, int count) {
-  enum { PAGE = 64 };
-  int pages = (skip + count + PAGE - 1) / PAGE;
-  int bytes = half_floats ? 2 : 4;
+/* Attention of `rows` rows, the last at position count - 1; `parts` > 1: of one row, in parts. */
+static void attention(int half_floats, int group, int size, int rows, int count, int window,
+                      int parts) {
+  enum { PAGE = 64, HEADS = 2 };
+  const int pages = (count + PAGE - 1) / PAGE;
+  const int bytes = half_floats ? 2 : 4;
+  const int width = HEADS * group * size;
   const struct stored *f = &formats[half_floats ? 1 : 0];
-  /* Two key heads, the second is used; keys, then values. */
-  size_t plane = (size_t)(2 * PAGE * size * bytes);
-  uint8_t *cache = malloc(plane * 2 * (size_t)pages);
-  struct block *blocks = malloc(sizeof(struct block) * (size_t)pages);
-  float *q = malloc(sizeof(float) * (size_t)(heads * size));
-  float *out = malloc(sizeof(float) * (size_t)(heads * size));
+  /* Keys [head][element][position], then values [head][position][element]. */
+  const int plane = HEADS * PAGE * size;
+  uint8_t *cache = malloc((size_t)(2 * plane * bytes * pages + 64));
+  struct attention *a = calloc(1, sizeof *a + sizeof(int64_t) * (size_t)pages);
+  float *q = malloc(sizeof(float) * (size_t)(rows * width));
+  float *out = malloc(sizeof(float) * (size_t)(rows * width));
+  float *kv = malloc(sizeof(float) * (size_t)(2 * rows * HEADS * size));
+  float *work = malloc(sizeof(float) * (size_t)(rows * group * (size + 16 + PAGE + 2 + size) +
+                                                2 * PAGE * (size + 16) + 64));
+  float *part = malloc(sizeof(float) * (size_t)(parts * group * (size + 2)));
   double *weights = malloc(sizeof(double) * (size_t)count);
-  for (size_t i = 0; i < plane * 2 * (size_t)pages; i += (size_t)bytes) {
-    fill(f, cache + i);
+  for (int i = 0; i < 2 * plane * pages; i++) {
+    fill(f, cache + i * bytes);
   }
+  *a = (struct attention){.type = f->type, .out = (int64_t)(intptr_t)out, .out_stride = width,
+                          .q = (int64_t)(intptr_t)q, .q_stride = width, .group = group,
+                          .size = size, .position = count - rows, .window = window, .end = count,
+                          .block = PAGE, .keys = 0, .key_head = PAGE * size, .values = plane,
+                          .value_head = PAGE * size, .scale = 0.5f};
   for (int p = 0; p < pages; p++) {
-    blocks[p].keys = (int64_t)(intptr_t)(cache + plane * 2 * (size_t)p);
-    blocks[p].values = blocks[p].keys + (int64_t)plane;
-    blocks[p].count = PAGE;
+    a->blocks[p] = (int64_t)(intptr_t)(cache + 2 * plane * bytes * p);
   }
-  for (int i = 0; i < heads * size; i++) {
-    q[i] = 8 * random_float();
+  for (int i = 0; i < rows * width; i++) {
+    q[i] = 4 * random_float();
   }
-  k->attention(f->type, out, q, heads, size, blocks, skip, count, PAGE * size, size, 0.5f);
-  char what[64];
-  snprintf(what, sizeof what, "attention %s, size %d, %d of %d", f->name, size, count, skip);
-  for (int h = 0; h < heads; h++) {
-    double most = -INFINITY, total = 0;
-    for (int p = 0; p < count; p++) {
-      int at = skip + p;
-      const uint8_t *page = cache + plane * 2 * (size_t)(at / PAGE);
-      double score = 0;
+  for (int i = 0; i < 2 * rows * HEADS * size; i++) {
+    kv[i] = random_float();
+  }
+  float *v = kv + rows * HEADS * size;
+  k->append(a, kv, HEADS * size, v, HEADS * size, HEADS, 0, rows);
+  char what[80];
+  snprintf(what, sizeof what, "attention %s, group %d, size %d, %d of %d, window %d, %d parts",
+           f->name, group, size, rows, count, window, parts);
+  for (int h = 0; h < HEADS; h++) {
+    for (int p = 0; parts > 1 && p < parts; p++) {
+      k->attention(a, h, 0, 1, count / PAGE * p / parts * PAGE,
+                   p + 1 == parts ? count : count / PAGE * (p + 1) / parts * PAGE, work,
+                   part + p * group * (size + 2), 0);
+    }
+    if (parts > 1) {
+      k->attention_merge(a, h, 0, part, parts);
+    } else {
+      k->attention(a, h, 0, rows, 0, count, work, 0, 0);
+    }
+  }
+  for (int r = 0; r < rows; r++) {
+    const int position = count - rows + r;
+    const int first = window && position >= window ? position - window + 1 : 0;
+    for (int h = 0; h < HEADS * group; h++) {
+      const int head = h / group;
+      const float *query = q + r * width + h * size;
+      double most = -INFINITY, total = 0;
+      for (int p = first; p <= position; p++) {
+        const uint8_t *page = cache + 2 * plane * bytes * (p / PAGE);
+        double score = 0;
+        for (int d = 0; d < size; d++) {
+          double key = f->element(page, (head * size + d) * PAGE + p % PAGE);
+          score += query[d] * key;
+          if (p >= count - rows) {
+            double stored = kv[((p - (count - rows)) * HEADS + head) * size + d];
+            check(what, p, d, key, stored, half_floats ? 1e-3 : 0);
+          }
+        }
+        weights[p] = 0.5 * score;
+        most = fmax(most, weights[p]);
+      }
+      for (int p = first; p <= position; p++) {
+        weights[p] = exp(weights[p] - most);
+        total += weights[p];
+      }
       for (int d = 0; d < size; d++) {
-        score += q[h * size + d] * f->element(page, (PAGE + at % PAGE) * size + d);
+        double sum = 0;
+        for (int p = first; p <= position; p++) {
+          const uint8_t *page = cache + 2 * plane * bytes * (p / PAGE);
+          sum += weights[p] / total *
+                 f->element(page, plane + (head * PAGE + p % PAGE) * size + d);
+        }
+        check(what, r, h * size + d, out[r * width + h * size + d], sum, 2e-5);
       }
-      weights[p] = 0.5 * score;
-      most = fmax(most, weights[p]);
-    }
-    for (int p = 0; p < count; p++) {
-      weights[p] = exp(weights[p] - most);
-      total += weights[p];
-    }
-    for (int d = 0; d < size; d++) {
-      double sum = 0;
-      for (int p = 0; p < count; p++) {
-        int at = skip + p;
-        const uint8_t *page = cache + plane * (2 * (size_t)(at / PAGE) + 1);
-        sum += weights[p] / total * f->element(page, (PAGE + at % PAGE) * size + d);
-      }
-      check(what, h, d, out[h * size + d], sum, 2e-5);
     }
   }
   free(cache);
-  free(blocks);
+  free(a);
   free(q);
   free(out);
+  free(kv);
+  free(work);
+  free(part);
   free(weights);
+}
+
+static void attentions(void) {
+  for (int half_floats = 0; half_floats < 2; half_floats++) {
+    int sizes[] = {2, 6, 16, 20, 64};
+    for (int s = 0; s < 5; s++) {
+      for (int group = 1; group < 8; group++) {
+        attention(half_floats, group, sizes[s], 1, 1, 0, 1);
+        attention(half_floats, group, sizes[s], 1, 130, 50, 1);
+        attention(half_floats, group, sizes[s], 1, 270, 0, 3);
+        attention(half_floats, group, sizes[s], 9, 200, 0, 1);
+        attention(half_floats, group, sizes[s], 33, 97, 40, 1);
+      }
+    }
+  }
+}
+
+static void norm(int width) {
+  float x[300], weight[300], out[600], rstd[2];
+  double squares = 0;
+  for (int i = 0; i < width; i++) {
+    x[i] = random_float();
+    weight[i] = random_float();
+    squares += (double)x[i] * x[i];
+  }
+  k->rms_norm(out, rstd, x, weight, 1, width, 1e-5f);
+  double factor = 1 / sqrt(squares / width + 1e-5);
+  check("rstd", 0, width, rstd[0], factor, 1e-6 * factor);
+  for (int i = 0; i < width; i++) {
+    check("rms_norm", width, i, out[i], x[i] * factor * weight[i], 1e-6 * factor);
+  }
+}
+
+static void rope(int pairs, int halves, float direction) {
+  float q[600], before[600], frequencies[100];
+  int32_t positions[] = {3, 70000};
+  for (int i = 0; i < 4 * pairs; i++) {
+    q[i] = before[i] = random_float();
+    frequencies[i % pairs] = (float)(1.0 / (1 + i % pairs));
+  }
+  float none = 0;
+  k->rope(q, 2 * pairs, &none, 0, positions, 2, frequencies, pairs, 1.5f, halves, direction);
+  for (int r = 0; r < 2; r++) {
+    for (int i = 0; i < pairs; i++) {
+      int first = r * 2 * pairs + (halves ? i : 2 * i), second = first + (halves ? pairs : 1);
+      double angle = (float)positions[r] * frequencies[i];
+      double c = 1.5 * cos(angle), s = 1.5 * direction * sin(angle);
+      check("rope", pairs, i, q[first], before[first] * c - before[second] * s, 1e-6);
+      check("rope", pairs, i, q[second], before[second] * c + before[first] * s, 1e-6);
+    }
+  }
+}
+
+static void elementwise(int count) {
+  float x[100] = {0}, y[100] = {0}, out[100];
+  int32_t largest;
+  for (int i = 0; i < count; i++) {
+    x[i] = 20 * random_float();
+    y[i] = random_float();
+  }
+  k->swiglu(out, x, y, count);
+  k->argmax(&largest, y, count);
+  for (int i = 0; i < count; i++) {
+    check("swiglu", count, i, out[i], x[i] / (1 + exp(-x[i])) * y[i], 2e-5);
+    check("argmax", count, i, y[largest] >= y[i], 1, 0);
+  }
+  memcpy(out, x, sizeof out);
+  k->add(out, y, count);
+  for (int i = 0; i < count; i++) {
+    check("add", count, i, out[i], x[i] + y[i], 0);
+  }
+  for (int f = 0; f < 3; f++) {
+    uint8_t stored[400];
+    for (int i = 0; i < count; i++) {
+      fill(&formats[f], stored + i * formats[f].bytes);
+    }
+    k->embed(formats[f].type, out, stored, count);
+    for (int i = 0; i < count; i++) {
+      check("embed", f, i, out[i], formats[f].element(stored, i), 0);
+    }
+  }
 }
 
 #define TEXT(x) #x
@@ -290,15 +411,14 @@ int main(void) {
       }
     }
   }
-  for (int half_floats = 0; half_floats < 2; half_floats++) {
-    int sizes[] = {2, 6, 16, 20, 64};
-    for (int s = 0; s < 5; s++) {
-      for (int heads = 1; heads < 8; heads++) {
-        attention(half_floats, heads, sizes[s], 0, 1);
-        attention(half_floats, heads, sizes[s], 3, 61);
-        attention(half_floats, heads, sizes[s], 70, 200);
-      }
-    }
+  attentions();
+  int widths[] = {1, 3, 4, 8, 15, 16, 17, 31, 33, 64, 70};
+  for (int i = 0; i < 11; i++) {
+    norm(widths[i]);
+    norm(widths[i] + 200);
+    elementwise(widths[i]);
+    rope(widths[i], 0, 1);
+    rope(widths[i], 1, -1);
   }
   printf("%s: features %d, %d failures\n", TEXT_OF(LEVEL), (int)llama_features(), failures);
   return failures > 0;

@@ -238,6 +238,9 @@ DEVICE int warp_index() { return threadIdx.x / WARP; }
 
 /* Sum over groups of `width` neighbouring lanes, a power of two; every lane gets it. */
 DEVICE float warp_sum(float x, int width = WARP) {
+#ifdef LLAMA_EMULATOR
+  return emu_butterfly<float, emu_plus>(x, width);
+#endif
   for (int offset = width / 2; offset > 0; offset /= 2) {
     x += __shfl_xor_sync(ALL_LANES, x, offset);
   }
@@ -245,6 +248,9 @@ DEVICE float warp_sum(float x, int width = WARP) {
 }
 
 DEVICE float warp_max(float x, int width = WARP) {
+#ifdef LLAMA_EMULATOR
+  return emu_butterfly<float, emu_larger>(x, width);
+#endif
   for (int offset = width / 2; offset > 0; offset /= 2) {
     x = fmaxf(x, __shfl_xor_sync(ALL_LANES, x, offset));
   }

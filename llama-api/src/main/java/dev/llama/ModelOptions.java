@@ -9,7 +9,7 @@ import java.util.Optional;
  *     "cpu:reference"}, {@code "cuda:1"}); obeyed, or loading fails. Absent: the system property
  *     {@code llama.backend}, which is obeyed likewise, or else the usable backend with the best
  *     score
- * @param threads threads for the backend; 0 for the number of processors
+ * @param threads threads for the backend; 0 for the number of cores
  * @param tokenizer used instead of the one in the model's files
  * @param listener is told the progress of loading
  */

@@ -1,6 +1,5 @@
 package dev.llama.cpu;
 
-import dev.llama.DType;
 import dev.llama.cpu.OpenBlas.Operands;
 import dev.llama.cpu.OpenBlas.Place;
 import dev.llama.spi.AttentionSpec;
@@ -38,17 +37,24 @@ final class BlasAttention implements Attention {
   }
 
   @Override
+  public void append(CpuTensor k, CpuTensor v, CpuBatch.Run run, AttentionSpec spec) {
+    few.append(k, v, run, spec);
+  }
+
+  @Override
   public void attend(
       CpuTensor out,
       CpuTensor lse,
       CpuTensor q,
-      KeyValues source,
+      CpuTensor k,
+      CpuTensor v,
       CpuBatch.Run run,
       AttentionSpec spec) {
+    KeyValues source = new KeyValues(run, k, v, spec);
     int heads = spec.keyValueHeads();
     int group = spec.heads() / heads;
     if (run.count * group < MANY || spec.dropout().isPresent()) {
-      few.attend(out, lse, q, source, run, spec);
+      few.attend(out, lse, q, k, v, run, spec);
       return;
     }
     int size = Math.max(1, QUERIES / group);
@@ -194,7 +200,7 @@ final class BlasAttention implements Attention {
 
     /** Points at keys or values, decoded if need be, and returns the distance of positions. */
     private int load(boolean values, int from, int to, Place place) {
-      if (source.type() == DType.F32) {
+      if (run.cache == null) {
         Segment segment = source.segment(values, from);
         place.at(segment, 4L * source.index(values, keyHead, from));
         return source.stride();

@@ -113,7 +113,8 @@ public final class CpuBackendProvider implements BackendProvider {
       large = new BlasMatrixProduct(pool, blas, new JavaMatrixProduct(pool));
       description += ", " + blas.version() + " for large products";
     }
-    CpuOps ops = new CpuOps(pool, new NativeMatrixProduct(pool, large), attention);
+    CpuOps ops =
+        new CpuOps(new NativeMatrixProduct(pool, large), attention, new NativeRowOps(pool));
     return new CpuBackend(description + "; " + count(pool), pool, ops, gradOps(pool));
   }
 
@@ -126,12 +127,13 @@ public final class CpuBackendProvider implements BackendProvider {
             + blas.version()
             + " for large products, plain Java for the rest; "
             + count(pool);
-    return new CpuBackend(description, pool, new CpuOps(pool, product, attention), gradOps(pool));
+    return new CpuBackend(
+        description, pool, new CpuOps(product, attention, new RowOps(pool)), gradOps(pool));
   }
 
   private static Backend openReference(int threads) {
     WorkerPool pool = new WorkerPool(threads);
-    CpuOps ops = new CpuOps(pool, new JavaMatrixProduct(pool), new JavaAttention(pool));
+    CpuOps ops = new CpuOps(new JavaMatrixProduct(pool), new JavaAttention(pool), new RowOps(pool));
     return new CpuBackend("cpu:reference — plain Java; " + count(pool), pool, ops, gradOps(pool));
   }
 

@@ -9,6 +9,7 @@ import java.util.Arrays;
 /** Keys and values of one sequence in pages, shared with forks until one of them writes. */
 final class CpuKvCache implements KvCache {
   private static final int MAX_PAGE_POSITIONS = 64;
+  private static final int MIN_PAGE_POSITIONS = 16; // a vector of the kernels
   private static final long MAX_PAGE_BYTES = 64L << 20;
 
   private final DirectMemory memory;
@@ -42,11 +43,11 @@ final class CpuKvCache implements KvCache {
         heads > Integer.MAX_VALUE
             ? Long.MAX_VALUE
             : 2 * heads * shape.headDim() * shape.type().blockBytes();
-    if (perPosition > Segments.MAX_BYTES) {
-      throw new InvalidInputException("KV cache: one position of " + shape + " exceeds 1 GiB");
+    if (perPosition > Segments.MAX_BYTES / MIN_PAGE_POSITIONS) {
+      throw new InvalidInputException("KV cache: one position of " + shape + " exceeds 64 MiB");
     }
     int positions = MAX_PAGE_POSITIONS;
-    while (positions > 1 && positions * perPosition > MAX_PAGE_BYTES) {
+    while (positions > MIN_PAGE_POSITIONS && positions * perPosition > MAX_PAGE_BYTES) {
       positions /= 2;
     }
     pagePositions = positions;
@@ -87,19 +88,15 @@ final class CpuKvCache implements KvCache {
     return pages[position / pagePositions];
   }
 
-  /** Returns where a key begins in its page, in elements. */
-  int keyIndex(int layer, int head, int position) {
-    return index(2 * layer, head, position);
+  /** Returns where the keys of a head begin in every page, in elements. */
+  int keyIndex(int layer, int head) {
+    return (2 * layer * shape.keyValueHeads() + head) * pagePositions * shape.headDim();
   }
 
   /** Returns where a value begins in its page, in elements. */
   int valueIndex(int layer, int head, int position) {
-    return index(2 * layer + 1, head, position);
-  }
-
-  private int index(int plane, int head, int position) {
-    int row = (plane * shape.keyValueHeads() + head) * pagePositions + position % pagePositions;
-    return row * shape.headDim();
+    int plane = (2 * layer + 1) * shape.keyValueHeads() + head;
+    return (plane * pagePositions + position % pagePositions) * shape.headDim();
   }
 
   @Override

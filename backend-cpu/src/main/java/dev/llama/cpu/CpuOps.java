@@ -6,35 +6,42 @@ import dev.llama.spi.Batch;
 import dev.llama.spi.Ops;
 import dev.llama.spi.RopeTable;
 import dev.llama.spi.Tensor;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Checks what it is given, once, and hands it to the parts. Tiers differ in the parts for products
  * and attention. Calls return when the work is done.
  */
 final class CpuOps implements Ops {
-  private final WorkerPool pool;
   private final MatrixProduct product;
   private final Attention attention;
-  private final Norms norms;
-  private final Rotary rotary;
-  private final Elementwise elementwise;
-  private final Rows rows;
+  private final RowOps rows;
+  private final AtomicReference<Operands> twoOperands = new AtomicReference<>();
+  private final AtomicReference<Operands> threeOperands = new AtomicReference<>();
+
+  /** The operands of a composite; used again, so that calls allocate nothing. */
+  private static final class Operands {
+    private final CpuTensor[] outs;
+    private final CpuTensor[] weights;
+
+    Operands(int count) {
+      outs = new CpuTensor[count];
+      weights = new CpuTensor[count];
+    }
+  }
 
   /**
    * Puts the parts together.
    *
-   * @param pool threads
    * @param product multiplies matrices
    * @param attention attends
+   * @param rows does what works on single rows
    */
-  CpuOps(WorkerPool pool, MatrixProduct product, Attention attention) {
-    this.pool = pool;
+  CpuOps(MatrixProduct product, Attention attention, RowOps rows) {
     this.product = product;
     this.attention = attention;
-    norms = new Norms(pool);
-    rotary = new Rotary(pool);
-    elementwise = new Elementwise(pool);
-    rows = new Rows(pool);
+    this.rows = rows;
   }
 
   @Override
@@ -44,13 +51,13 @@ final class CpuOps implements Ops {
     if (o.width() != t.width()) {
       throw Checks.mismatch("embed", "out", o, "table", t);
     }
-    rows.select(o, t, Checks.integers("embed", "indices", indices, o.rows()));
+    rows.embed(o, t, Checks.integers("embed", "indices", indices, o.rows()));
   }
 
   @Override
   public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, float eps) {
     CpuTensor in = Checks.floats("rmsNorm", "x", x);
-    norms.rms(
+    rows.rmsNorm(
         Checks.like("rmsNorm", "out", out, "x", in),
         Checks.perRow("rmsNorm", "rstd", rstd, in),
         in,
@@ -62,7 +69,7 @@ final class CpuOps implements Ops {
   public void layerNorm(
       Tensor out, Tensor mean, Tensor rstd, Tensor x, Tensor weight, Tensor bias, float eps) {
     CpuTensor in = Checks.floats("layerNorm", "x", x);
-    norms.layer(
+    rows.layerNorm(
         Checks.like("layerNorm", "out", out, "x", in),
         Checks.perRow("layerNorm", "mean", mean, in),
         Checks.perRow("layerNorm", "rstd", rstd, in),
@@ -77,33 +84,94 @@ final class CpuOps implements Ops {
     CpuTensor o = Checks.floats("matmul", "out", out);
     CpuTensor in = Checks.floats("matmul", "x", x);
     CpuTensor w = Checks.own("matmul", "weight", weight);
-    if (in.width() != w.width() || o.width() != w.rows() || o.rows() != in.rows()) {
-      throw new InvalidInputException(
-          "shape mismatch in matmul: out "
-              + Segments.describe(o.shape())
-              + " x "
-              + Segments.describe(in.shape())
-              + " weight "
-              + Segments.describe(w.shape()));
-    }
+    checkProduct("matmul", o, in, w);
     product.multiply(o, in, w, write == Write.ADD);
+  }
+
+  private static void checkProduct(String op, CpuTensor out, CpuTensor x, CpuTensor weight) {
+    if (x.width() != weight.width() || out.width() != weight.rows() || out.rows() != x.rows()) {
+      throw new InvalidInputException(
+          "shape mismatch in "
+              + op
+              + ": out "
+              + Segments.describe(out.shape())
+              + " x "
+              + Segments.describe(x.shape())
+              + " weight "
+              + Segments.describe(weight.shape()));
+    }
+  }
+
+  @Override
+  public void qkv(
+      Tensor q,
+      Tensor k,
+      Tensor v,
+      Tensor x,
+      Tensor queryWeight,
+      Tensor keyWeight,
+      Tensor valueWeight) {
+    CpuTensor in = Checks.floats("qkv", "x", x);
+    Operands operands = take(threeOperands, 3);
+    try {
+      set(operands, 0, "qkv", q, in, queryWeight);
+      set(operands, 1, "qkv", k, in, keyWeight);
+      set(operands, 2, "qkv", v, in, valueWeight);
+      product.multiplyAll(operands.outs, in, operands.weights);
+    } finally {
+      give(threeOperands, operands);
+    }
+  }
+
+  @Override
+  public void gateUp(Tensor gate, Tensor up, Tensor x, Tensor gateWeight, Tensor upWeight) {
+    CpuTensor in = Checks.floats("gateUp", "x", x);
+    Operands operands = take(twoOperands, 2);
+    try {
+      set(operands, 0, "gateUp", gate, in, gateWeight);
+      set(operands, 1, "gateUp", up, in, upWeight);
+      CpuTensor out = operands.outs[0];
+      CpuTensor other = Checks.like("gateUp", "up", up, "gate", out);
+      product.multiplyAll(operands.outs, in, operands.weights);
+      rows.swiGlu(out, out, other);
+    } finally {
+      give(twoOperands, operands);
+    }
+  }
+
+  private static Operands take(AtomicReference<Operands> spare, int count) {
+    Operands operands = spare.getAndSet(null);
+    return operands == null ? new Operands(count) : operands;
+  }
+
+  private static void set(
+      Operands operands, int i, String op, Tensor out, CpuTensor x, Tensor weight) {
+    operands.outs[i] = Checks.floats(op, "out", out);
+    operands.weights[i] = Checks.own(op, "weight", weight);
+    checkProduct(op, operands.outs[i], x, operands.weights[i]);
+  }
+
+  private static void give(AtomicReference<Operands> spare, Operands operands) {
+    Arrays.fill(operands.outs, null);
+    Arrays.fill(operands.weights, null);
+    spare.set(operands);
   }
 
   @Override
   public void addBias(Tensor x, Tensor bias) {
     CpuTensor in = Checks.floats("addBias", "x", x);
-    elementwise.addBias(in, Checks.vector("addBias", "bias", bias, in.width()));
+    rows.addBias(in, Checks.vector("addBias", "bias", bias, in.width()));
   }
 
   @Override
   public void add(Tensor x, Tensor y) {
     CpuTensor in = Checks.floats("add", "x", x);
-    elementwise.add(in, Checks.like("add", "y", y, "x", in));
+    rows.add(in, Checks.like("add", "y", y, "x", in));
   }
 
   @Override
   public void rope(Tensor q, Tensor k, Tensor positions, RopeTable table) {
-    rotary.rotate("rope", q, k, positions, table, false);
+    rows.rope(q, k, positions, table);
   }
 
   @Override
@@ -127,15 +195,12 @@ final class CpuOps implements Ops {
     }
     // All rows are appended before any attends: a sequence may have several runs.
     for (int i = 0; i < own.runs(); i++) {
-      CpuBatch.Run run = own.run(i);
-      if (run.cache != null) {
-        KeyValues source = new KeyValues(run, keys, values, spec);
-        pool.parallelFor(run.count, Work.grain(pool, run.count, 2 * keyWidth), source::append);
+      if (own.run(i).cache != null) {
+        attention.append(keys, values, own.run(i), spec);
       }
     }
     for (int i = 0; i < own.runs(); i++) {
-      CpuBatch.Run run = own.run(i);
-      attention.attend(o, l, queries, new KeyValues(run, keys, values, spec), run, spec);
+      attention.attend(o, l, queries, keys, values, own.run(i), spec);
     }
   }
 
@@ -163,7 +228,7 @@ final class CpuOps implements Ops {
   @Override
   public void swiGlu(Tensor out, Tensor gate, Tensor up) {
     CpuTensor o = Checks.floats("swiGlu", "out", out);
-    elementwise.swiGlu(
+    rows.swiGlu(
         o,
         Checks.like("swiGlu", "gate", gate, "out", o),
         Checks.like("swiGlu", "up", up, "out", o));
@@ -172,7 +237,7 @@ final class CpuOps implements Ops {
   @Override
   public void gelu(Tensor out, Tensor x) {
     CpuTensor o = Checks.floats("gelu", "out", out);
-    elementwise.gelu(o, Checks.like("gelu", "x", x, "out", o));
+    rows.gelu(o, Checks.like("gelu", "x", x, "out", o));
   }
 
   @Override

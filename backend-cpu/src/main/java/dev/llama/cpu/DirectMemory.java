@@ -18,6 +18,9 @@ final class DirectMemory implements AutoCloseable {
   /** Where buffers begin: on a cache line. */
   static final int ALIGNMENT = 64;
 
+  /** Bytes behind a buffer that can be read: kernels read whole vectors where the last row ends. */
+  private static final int SLACK = 64;
+
   private static final long MAX_IDLE = 256L << 20;
 
   private final long limit;
@@ -102,7 +105,7 @@ final class DirectMemory implements AutoCloseable {
   }
 
   private static int capacity(int bytes) {
-    return (int) Math.min(Integer.MAX_VALUE - 2L * ALIGNMENT, (bytes + 63L) & -64L);
+    return (int) Math.min(Integer.MAX_VALUE - 4L * ALIGNMENT, (bytes + 63L) & -64L);
   }
 
   private synchronized ByteBuffer poll(int capacity, int bytes) {
@@ -120,7 +123,7 @@ final class DirectMemory implements AutoCloseable {
   }
 
   private ByteBuffer take(int capacity, int bytes) {
-    ByteBuffer buffer = source.apply(capacity + ALIGNMENT).alignedSlice(ALIGNMENT);
+    ByteBuffer buffer = source.apply(capacity + ALIGNMENT + SLACK).alignedSlice(ALIGNMENT);
     // The slice ends at a multiple of the alignment; cut it to what was asked for.
     ByteBuffer result = buffer.slice(0, capacity).limit(bytes).order(ByteOrder.nativeOrder());
     synchronized (this) {

@@ -29,13 +29,22 @@ final class JavaAttention implements Attention {
   }
 
   @Override
+  public void append(CpuTensor k, CpuTensor v, CpuBatch.Run run, AttentionSpec spec) {
+    long each = 2L * spec.keyValueHeads() * spec.headDim();
+    KeyValues source = new KeyValues(run, k, v, spec);
+    pool.parallelFor(run.count, Work.grain(pool, run.count, each), source::append);
+  }
+
+  @Override
   public void attend(
       CpuTensor out,
       CpuTensor lse,
       CpuTensor q,
-      KeyValues source,
+      CpuTensor k,
+      CpuTensor v,
       CpuBatch.Run run,
       AttentionSpec spec) {
+    KeyValues source = new KeyValues(run, k, v, spec);
     int heads = spec.keyValueHeads();
     int blocks = (run.count + ROWS - 1) / ROWS;
     int last = run.firstPosition + run.count - source.begin();

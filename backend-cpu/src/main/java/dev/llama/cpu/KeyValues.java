@@ -8,7 +8,7 @@ import dev.llama.spi.AttentionSpec;
  * batch. Read in blocks of consecutive positions.
  */
 final class KeyValues {
-  private static final int ROW = 1;
+  private static final int ROW = 6; // slot
 
   private final CpuBatch.Run run;
   private final CpuTensor k;
@@ -50,9 +50,9 @@ final class KeyValues {
     return run.cache == null ? DType.F32 : run.cache.shape().type();
   }
 
-  /** Returns the distance of consecutive positions within a block, in elements. */
+  /** Returns the distance of consecutive rows without a cache, in elements. */
   int stride() {
-    return run.cache == null ? spec.keyValueHeads() * spec.headDim() : spec.headDim();
+    return spec.keyValueHeads() * spec.headDim();
   }
 
   /** Returns the buffer that holds a block. */
@@ -63,15 +63,10 @@ final class KeyValues {
     return run.cache.page(position).data;
   }
 
-  /** Returns where a block begins in its buffer, in elements. */
+  /** Returns where a block of rows without a cache begins in its buffer, in elements. */
   int index(boolean values, int head, int position) {
-    if (run.cache == null) {
-      int row = run.firstRow + position - run.firstPosition;
-      return ((values ? v : k).offset(row) >> 2) + head * spec.headDim();
-    }
-    return values
-        ? run.cache.valueIndex(spec.layer(), head, position)
-        : run.cache.keyIndex(spec.layer(), head, position);
+    int row = run.firstRow + position - run.firstPosition;
+    return ((values ? v : k).offset(row) >> 2) + head * spec.headDim();
   }
 
   /**
@@ -89,15 +84,28 @@ final class KeyValues {
       boolean values, int head, int position, int count, float[] out, int at, Scratch scratch) {
     int size = spec.headDim();
     Segment segment = segment(values, position);
-    int index = index(values, head, position);
     if (run.cache == null) {
+      int index = index(values, head, position);
       for (int i = 0; i < count; i++) {
         segment.floats.get(index + i * stride(), out, at + i * size, size);
       }
+    } else if (values) {
+      int index = run.cache.valueIndex(spec.layer(), head, position);
+      decode(segment, index, count * size, out, at, scratch);
     } else {
-      Codec codec = Codec.of(type());
-      codec.decode(segment, index * type().blockBytes(), count * size, out, at, scratch);
+      int index = run.cache.keyIndex(spec.layer(), head) + position % run.cache.pagePositions();
+      float[] line = scratch.floats(ROW, count);
+      for (int d = 0; d < size; d++) {
+        decode(segment, index + d * run.cache.pagePositions(), count, line, 0, scratch);
+        for (int i = 0; i < count; i++) {
+          out[at + i * size + d] = line[i];
+        }
+      }
     }
+  }
+
+  private void decode(Segment segment, int index, int count, float[] out, int at, Scratch scratch) {
+    Codec.of(type()).decode(segment, index * type().blockBytes(), count, out, at, scratch);
   }
 
   /**
@@ -119,20 +127,23 @@ final class KeyValues {
     int size = spec.headDim();
     int width = spec.keyValueHeads() * size;
     int position = run.firstPosition + r;
+    int page = run.cache.pagePositions();
     Segment segment = segment(values, position);
     x.get(run.firstRow + r, 0, width, row, 0);
-    if (type() == DType.F32) {
-      for (int head = 0; head < spec.keyValueHeads(); head++) {
-        segment.floats.put(index(values, head, position), row, head * size, size);
-      }
-      return;
-    }
-    short[] halves = scratch.shorts(width);
-    for (int i = 0; i < width; i++) {
-      halves[i] = Float16.fromFloat(row[i]);
-    }
     for (int head = 0; head < spec.keyValueHeads(); head++) {
-      segment.shorts.put(index(values, head, position), halves, head * size, size);
+      int step = values ? 1 : page;
+      int index =
+          values
+              ? run.cache.valueIndex(spec.layer(), head, position)
+              : run.cache.keyIndex(spec.layer(), head) + position % page;
+      for (int d = 0; d < size; d++) {
+        float value = row[head * size + d];
+        if (type() == DType.F32) {
+          segment.floats.put(index + d * step, value);
+        } else {
+          segment.shorts.put(index + d * step, Float16.fromFloat(value));
+        }
+      }
     }
   }
 }

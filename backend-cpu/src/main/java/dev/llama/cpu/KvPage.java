@@ -4,9 +4,10 @@ import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Keys and values of all layers for a run of positions, as [layer][key, value][head][position]
- * [headDim], so that what one head of one layer holds is one matrix [positions, headDim]. Counts
- * the caches that share it.
+ * Keys and values of all layers for a run of positions. What one head of one layer holds is one
+ * matrix: keys [headDim][positions], values [positions][headDim], so that scores and sums of values
+ * are both taken by whole vectors. They lie as [layer][keys, values][head]. Counts the caches that
+ * share it.
  */
 final class KvPage {
   final Segment data;

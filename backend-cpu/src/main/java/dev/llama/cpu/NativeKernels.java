@@ -95,30 +95,121 @@ final class NativeKernels {
       long add);
 
   /**
-   * Attends for one row and the query heads that share a key head.
+   * Attends with the query heads of one key head, see {@code attention.c}.
    *
-   * @param format of keys and values: F32 or F16
-   * @param out F32 [heads, size]
-   * @param q F32 [heads, size]
-   * @param heads at least 1
-   * @param size of a head
-   * @param blocks for each block of positions: address of the keys, of the values, number
-   * @param skip positions at the start that are not seen
-   * @param count positions that are, at least 1
-   * @param headOffset where the key head begins in a block, in elements
-   * @param stride from position to position, in elements
-   * @param scale factor of the scores
+   * @param description {@code struct attention}
+   * @param keyHead which
+   * @param firstRow first row of the run that attends
+   * @param rows how many
+   * @param from first position that is seen
+   * @param to behind the last one
+   * @param work work space
+   * @param part where results that are not divided yet go, of one row; or 0
+   * @param states where the largest scores and the sums go; or 0
    */
   static native void attention(
-      int format,
-      long out,
-      long q,
+      long description,
+      long keyHead,
+      long firstRow,
+      long rows,
+      long from,
+      long to,
+      long work,
+      long part,
+      long states);
+
+  /**
+   * Puts the parts of one row and key head together.
+   *
+   * @param description {@code struct attention}
+   * @param keyHead which
+   * @param row which
+   * @param parts as {@link #attention} leaves them, side by side
+   * @param count how many
+   */
+  static native void attentionMerge(
+      long description, long keyHead, long row, long parts, long count);
+
+  /**
+   * Puts keys and values into a cache.
+   *
+   * @param description {@code struct attention}
+   * @param k F32 [rows, heads * size], of the first row
+   * @param kStride distance of its rows, in elements
+   * @param v as k
+   * @param vStride distance of its rows, in elements
+   * @param heads key heads
+   * @param firstRow first row of the run
+   * @param rows how many
+   */
+  static native void append(
+      long description,
+      long k,
+      long kStride,
+      long v,
+      long vStride,
       long heads,
-      long size,
-      long blocks,
-      long skip,
-      long count,
-      long headOffset,
-      long stride,
-      float scale);
+      long firstRow,
+      long rows);
+
+  /**
+   * Root-mean-square norm of rows without gaps.
+   *
+   * @param out F32 [rows, width]
+   * @param rstd F32 [rows], or 0
+   * @param x F32 [rows, width]; may be {@code out}
+   * @param weight F32 [width]
+   * @param rows at least 1
+   * @param width at least 1
+   * @param eps added to the mean square
+   */
+  static native void rmsNorm(
+      long out, long rstd, long x, long weight, long rows, long width, float eps);
+
+  /**
+   * Rotates rows in place.
+   *
+   * @param q F32 [rows, qWidth]
+   * @param qWidth a multiple of {@code 2 * pairs}
+   * @param k F32 [rows, kWidth]
+   * @param kWidth a multiple of {@code 2 * pairs}
+   * @param positions I32 [rows]
+   * @param rows at least 1
+   * @param frequencies F32 [pairs]
+   * @param pairs half of a head
+   * @param magnitude factor
+   * @param halves 1 if element i makes a pair with i + pairs, 0 if with its neighbour
+   * @param direction 1, or -1 to turn back
+   */
+  static native void rope(
+      long q,
+      long qWidth,
+      long k,
+      long kWidth,
+      long positions,
+      long rows,
+      long frequencies,
+      long pairs,
+      float magnitude,
+      long halves,
+      float direction);
+
+  /** {@code out = silu(gate) * up}, F32 [count]; out may be one of the others. */
+  static native void swiGlu(long out, long gate, long up, long count);
+
+  /** {@code x += y}, F32 [count]. */
+  static native void add(long x, long y, long count);
+
+  /** Puts the index of the first of the largest elements of x, F32 [count], into out, I32. */
+  static native void argmax(long out, long x, long count);
+
+  /**
+   * Decodes a row.
+   *
+   * @param format F32, F16 or BF16
+   * @param out F32 [count]
+   * @param row as stored
+   * @param count at least 1
+   */
+  static native void embed(int format, long out, long row, long count);
 }

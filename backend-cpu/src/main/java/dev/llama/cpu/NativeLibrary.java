@@ -158,6 +158,11 @@ final class NativeLibrary {
     return address;
   }
 
+  /** Returns where a row of a tensor begins. */
+  static long address(CpuTensor tensor, long row) {
+    return address(tensor.segment(row)) + tensor.offset(row);
+  }
+
   /** Returns where a direct buffer begins. */
   static long address(ByteBuffer buffer) {
     return NativeKernels.address(buffer);

@@ -1,10 +1,11 @@
 package dev.llama.cpu;
 
+import static dev.llama.cpu.NativeLibrary.address;
+
 import dev.llama.BackendException;
 import dev.llama.DType;
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
-import java.util.ArrayDeque;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Products by the kernels in C, which read weights as they are stored. For quantised weights the
@@ -16,7 +17,7 @@ final class NativeMatrixProduct implements MatrixProduct {
 
   private final WorkerPool pool;
   private final MatrixProduct many;
-  private final ArrayDeque<ByteBuffer> spare = new ArrayDeque<>();
+  private final AtomicReference<Job> spare = new AtomicReference<>();
 
   /**
    * Puts it together. The library must be loaded.
@@ -37,122 +38,181 @@ final class NativeMatrixProduct implements MatrixProduct {
     return weight == DType.F32 ? 24 : 192;
   }
 
+  private boolean leaves(CpuTensor x, CpuTensor weight) {
+    return many != null && x.rows() >= manyRows(weight.type());
+  }
+
   @Override
   public void multiply(CpuTensor out, CpuTensor x, CpuTensor weight, boolean add) {
-    if (many != null && x.rows() >= manyRows(weight.type())) {
+    if (leaves(x, weight)) {
       many.multiply(out, x, weight, add);
       return;
     }
-    if (weight.type().isQuantized()) {
-      multiplyQuantized(out, x, weight, add ? 1 : 0);
-    } else {
-      multiplyPlain(out, x, weight, add ? 1 : 0);
-    }
-    // The addresses of their memory were in use.
-    Reference.reachabilityFence(out);
-    Reference.reachabilityFence(x);
-    Reference.reachabilityFence(weight);
-  }
-
-  private int grain(CpuTensor x, CpuTensor weight) {
-    return Work.grain(pool, (int) weight.rows(), x.width() * x.rows());
-  }
-
-  private void multiplyPlain(CpuTensor out, CpuTensor x, CpuTensor weight, long add) {
-    pool.parallelFor(
-        (int) weight.rows(),
-        grain(x, weight),
-        (from, to, scratch) -> {
-          for (int o = from, outputs; o < to; o += outputs) {
-            outputs = (int) Math.min(to - o, weight.rowsInSegment(o));
-            long w = address(weight, o);
-            for (long r = 0, rows; r < x.rows(); r += rows) {
-              rows = Math.min(x.rowsInSegment(r), out.rowsInSegment(r));
-              NativeKernels.product(
-                  NativeKernels.format(weight.type()),
-                  address(out, r) + 4L * o,
-                  out.width(),
-                  address(x, r),
-                  x.width(),
-                  rows,
-                  w,
-                  x.width(),
-                  outputs,
-                  add);
-            }
-          }
-        });
-  }
-
-  private void multiplyQuantized(CpuTensor out, CpuTensor x, CpuTensor weight, long add) {
-    int rowBytes = NativeKernels.quantizedBytes(x.width());
-    ByteBuffer rounded = take(Math.multiplyExact(rowBytes, (int) x.rows()));
-    long inputs = NativeLibrary.address(rounded);
-    pool.parallelFor(
-        (int) x.rows(),
-        Work.grain(pool, (int) x.rows(), x.width()),
-        (from, to, scratch) -> {
-          for (int r = from; r < to; r++) {
-            NativeKernels.quantize(
-                inputs + (long) r * rowBytes, address(x, r), x.width(), 1, x.width());
-          }
-        });
-    pool.parallelFor(
-        (int) weight.rows(),
-        grain(x, weight),
-        (from, to, scratch) -> {
-          for (int o = from, outputs; o < to; o += outputs) {
-            outputs = (int) Math.min(to - o, weight.rowsInSegment(o));
-            long w = address(weight, o);
-            for (long r = 0, rows; r < x.rows(); r += rows) {
-              rows = out.rowsInSegment(r);
-              NativeKernels.productQuantized(
-                  NativeKernels.format(weight.type()),
-                  address(out, r) + 4L * o,
-                  out.width(),
-                  inputs + r * rowBytes,
-                  rows,
-                  w,
-                  x.width(),
-                  outputs,
-                  add);
-            }
-          }
-        });
-    give(rounded);
-  }
-
-  private static long address(CpuTensor tensor, long row) {
-    return NativeLibrary.address(tensor.segment(row)) + tensor.offset(row);
-  }
-
-  /**
-   * Returns memory for rounded activations: a thread's scratch will not do, all threads read it.
-   */
-  private ByteBuffer take(int bytes) {
-    ByteBuffer buffer;
-    synchronized (spare) {
-      buffer = spare.poll();
-    }
-    if (buffer != null && buffer.capacity() >= bytes) {
-      return buffer;
-    }
+    Job job = take();
     try {
-      return ByteBuffer.allocateDirect(Math.addExact(bytes, ALIGNMENT)).alignedSlice(ALIGNMENT);
-    } catch (OutOfMemoryError | ArithmeticException e) {
-      throw new BackendException(
-          "no memory for "
-              + bytes
-              + " bytes of rounded activations ("
-              + e.getMessage()
-              + "); allow more with -XX:MaxDirectMemorySize, or use smaller prefill chunks",
-          e);
+      job.set(x, add);
+      job.append(out, weight);
+      job.run(pool);
+    } finally {
+      give(job);
     }
   }
 
-  private void give(ByteBuffer buffer) {
-    synchronized (spare) {
-      spare.push(buffer);
+  @Override
+  public void multiplyAll(CpuTensor[] outs, CpuTensor x, CpuTensor[] weights) {
+    Job job = take();
+    try {
+      job.set(x, false);
+      for (int i = 0; i < outs.length; i++) {
+        if (leaves(x, weights[i])) {
+          many.multiply(outs[i], x, weights[i], false);
+        } else {
+          job.append(outs[i], weights[i]);
+        }
+      }
+      job.run(pool);
+    } finally {
+      give(job);
+    }
+  }
+
+  private Job take() {
+    Job job = spare.getAndSet(null);
+    return job == null ? new Job() : job;
+  }
+
+  private void give(Job job) {
+    job.clear();
+    spare.set(job);
+  }
+
+  /** Products of the same x. Used again, so that calls allocate nothing. */
+  private static final class Job implements WorkerPool.Task {
+    private static final int MOST = 3;
+
+    private final Rounding rounding = new Rounding();
+    private final CpuTensor[] outs = new CpuTensor[MOST];
+    private final CpuTensor[] weights = new CpuTensor[MOST];
+    private final int[] ends = new int[MOST]; // of the rows of weights, counted through
+    private int count;
+    private CpuTensor x;
+    private long add;
+    private boolean rounded;
+
+    void set(CpuTensor newX, boolean adds) {
+      x = newX;
+      add = adds ? 1 : 0;
+      count = 0;
+      rounded = false;
+    }
+
+    void append(CpuTensor out, CpuTensor weight) {
+      outs[count] = out;
+      weights[count] = weight;
+      ends[count] = Math.addExact(count == 0 ? 0 : ends[count - 1], (int) weight.rows());
+      rounded |= weight.type().isQuantized();
+      count++;
+    }
+
+    void run(WorkerPool pool) {
+      if (count == 0) {
+        return;
+      }
+      if (rounded) {
+        rounding.run(pool, x);
+      }
+      int outputs = ends[count - 1];
+      pool.parallelFor(outputs, Work.grain(pool, outputs, x.width() * x.rows()), this);
+    }
+
+    @Override
+    public void run(int from, int to, Scratch scratch) {
+      int begin = 0;
+      for (int i = 0; i < count; i++) {
+        int end = Math.min(to, ends[i]) - begin;
+        for (int o = Math.max(from - begin, 0), outputs; o < end; o += outputs) {
+          outputs = (int) Math.min(end - o, weights[i].rowsInSegment(o));
+          multiply(outs[i], weights[i], o, outputs);
+        }
+        begin = ends[i];
+      }
+    }
+
+    private void multiply(CpuTensor out, CpuTensor weight, int o, int outputs) {
+      int format = NativeKernels.format(weight.type());
+      long w = address(weight, o);
+      for (long r = 0, rows; r < x.rows(); r += rows) {
+        rows = out.rowsInSegment(r);
+        long to = address(out, r) + 4L * o;
+        if (weight.type().isQuantized()) {
+          long inputs = rounding.address(r);
+          NativeKernels.productQuantized(
+              format, to, out.width(), inputs, rows, w, x.width(), outputs, add);
+        } else {
+          rows = Math.min(rows, x.rowsInSegment(r));
+          long inputs = address(x, r);
+          NativeKernels.product(
+              format, to, out.width(), inputs, x.width(), rows, w, x.width(), outputs, add);
+        }
+      }
+    }
+
+    /** Forgets the tensors, which may be closed and collected. */
+    void clear() {
+      x = null;
+      rounding.x = null;
+      for (int i = 0; i < MOST; i++) {
+        outs[i] = null;
+        weights[i] = null;
+      }
+    }
+  }
+
+  /** Rounds activations: for all threads, so a thread's scratch will not do. */
+  private static final class Rounding implements WorkerPool.Task {
+    private ByteBuffer rounded = ByteBuffer.allocateDirect(0);
+    private long start;
+    private CpuTensor x;
+    private int rowBytes;
+
+    void run(WorkerPool pool, CpuTensor newX) {
+      x = newX;
+      rowBytes = NativeKernels.quantizedBytes(x.width());
+      int rows = (int) x.rows();
+      reserve((long) rowBytes * rows);
+      pool.parallelFor(rows, Work.grain(pool, rows, x.width()), this);
+    }
+
+    @Override
+    public void run(int from, int to, Scratch scratch) {
+      for (int r = from; r < to; r++) {
+        long row = NativeLibrary.address(x, r);
+        NativeKernels.quantize(address(r), row, x.width(), 1, x.width());
+      }
+    }
+
+    /** Returns where a row is. */
+    long address(long row) {
+      return start + row * rowBytes;
+    }
+
+    private void reserve(long bytes) {
+      if (rounded.capacity() >= bytes) {
+        return;
+      }
+      try {
+        int size = Math.toIntExact(bytes + ALIGNMENT);
+        rounded = ByteBuffer.allocateDirect(size).alignedSlice(ALIGNMENT);
+        start = NativeLibrary.address(rounded);
+      } catch (OutOfMemoryError | ArithmeticException e) {
+        throw new BackendException(
+            "no memory for "
+                + bytes
+                + " bytes of rounded activations ("
+                + e.getMessage()
+                + "); allow more with -XX:MaxDirectMemorySize, or use smaller prefill chunks",
+            e);
+      }
     }
   }
 }

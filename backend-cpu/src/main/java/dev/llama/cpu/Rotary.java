@@ -31,6 +31,19 @@ final class Rotary {
    * @param back the other way round, as for gradients
    */
   void rotate(String op, Tensor q, Tensor k, Tensor positions, RopeTable table, boolean back) {
+    check(op, q, k, positions, table);
+    rotate(
+        (CpuTensor) q,
+        (CpuTensor) k,
+        (CpuTensor) positions,
+        (CpuTensor) table.inverseFrequencies(),
+        table.magnitude(),
+        table.pairing(),
+        back ? -1 : 1);
+  }
+
+  /** Refuses what does not fit together. */
+  static void check(String op, Tensor q, Tensor k, Tensor positions, RopeTable table) {
     CpuTensor queries = Checks.floats(op, "q", q);
     CpuTensor keys = Checks.floats(op, "k", k);
     CpuTensor frequencies = Checks.floats(op, "inverseFrequencies", table.inverseFrequencies());
@@ -48,14 +61,7 @@ final class Rotary {
               + " headDim "
               + headDim);
     }
-    rotate(
-        queries,
-        keys,
-        Checks.integers(op, "positions", positions, queries.rows()),
-        frequencies,
-        table.magnitude(),
-        table.pairing(),
-        back ? -1 : 1);
+    Checks.integers(op, "positions", positions, queries.rows());
   }
 
   /**

@@ -22,13 +22,7 @@ final class Rows {
   void select(CpuTensor out, CpuTensor table, CpuTensor indices) {
     int rows = (int) out.rows();
     int width = (int) out.width();
-    for (int r = 0; r < rows; r++) {
-      int index = indices.getInt(r);
-      if (index < 0 || index >= table.rows()) {
-        throw new InvalidInputException(
-            "embed: index " + index + " in row " + r + " is not in [0, " + table.rows() + ")");
-      }
-    }
+    checkIndices(out, table, indices);
     Codec codec = Codec.of(table.type());
     pool.parallelFor(
         rows,
@@ -41,6 +35,17 @@ final class Rows {
             out.put(r, 0, width, row, 0);
           }
         });
+  }
+
+  /** Refuses what is not a row of the table. */
+  static void checkIndices(CpuTensor out, CpuTensor table, CpuTensor indices) {
+    for (int r = 0; r < out.rows(); r++) {
+      int index = indices.getInt(r);
+      if (index < 0 || index >= table.rows()) {
+        throw new InvalidInputException(
+            "embed: index " + index + " in row " + r + " is not in [0, " + table.rows() + ")");
+      }
+    }
   }
 
   /**

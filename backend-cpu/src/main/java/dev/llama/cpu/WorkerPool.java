@@ -28,10 +28,11 @@ final class WorkerPool implements AutoCloseable {
     void run(int from, int to, Scratch scratch);
   }
 
-  private static final int SPINS = 2000; // about 50 microseconds
+  private static final long SPIN_NANOS = 200_000; // longer than what lies between two tokens
+  private static final int SPINS_PER_LOOK = 64; // at the clock
   private static final int MAX_THREADS = 1024;
 
-  private final Thread[] workers;
+  private final Worker[] workers;
   private final AtomicBoolean busy = new AtomicBoolean();
   private final Scratch ownerScratch = new Scratch();
   private final ArrayDeque<Scratch> spare = new ArrayDeque<>();
@@ -53,22 +54,20 @@ final class WorkerPool implements AutoCloseable {
   /**
    * Starts the threads.
    *
-   * @param threads at least 0; 0 for the number of processors
+   * @param threads at least 0; 0 for the number of cores
    */
   WorkerPool(int threads) {
     if (threads < 0 || threads > MAX_THREADS) {
       throw new InvalidInputException(
-          "threads is " + threads + "; it may be 0 (all processors) to " + MAX_THREADS);
+          "threads is " + threads + "; it may be 0 (all cores) to " + MAX_THREADS);
     }
-    int processors = Runtime.getRuntime().availableProcessors();
-    int size = threads == 0 ? processors : threads;
-    spin = size <= processors;
-    workers = new Thread[size - 1];
+    int size = threads == 0 ? Processors.cores() : threads;
+    spin = size <= Runtime.getRuntime().availableProcessors();
+    workers = new Worker[size - 1];
     for (int i = 0; i < workers.length; i++) {
-      workers[i] = new Thread(this::work, "llama-cpu-" + (i + 1));
-      workers[i].setDaemon(true);
+      workers[i] = new Worker("llama-cpu-" + (i + 1));
     }
-    for (Thread worker : workers) {
+    for (Worker worker : workers) {
       worker.start();
     }
   }
@@ -86,9 +85,7 @@ final class WorkerPool implements AutoCloseable {
    * @param task runs the parts, in any order, on any of the threads
    */
   void parallelFor(int count, int grain, Task task) {
-    if (closed) {
-      throw new InvalidInputException("the backend is closed");
-    }
+    requireOpen();
     if (count <= 0) {
       return;
     }
@@ -106,6 +103,13 @@ final class WorkerPool implements AutoCloseable {
       throw outOfMemory(e);
     } finally {
       busy.set(false);
+    }
+  }
+
+  /** Refuses to go on when the backend has been closed. */
+  void requireOpen() {
+    if (closed) {
+      throw new InvalidInputException("the backend is closed");
     }
   }
 
@@ -139,20 +143,34 @@ final class WorkerPool implements AutoCloseable {
     epoch++; // only the owner writes it
     int helpers = Math.min(workers.length, (count - 1) / grain);
     for (int i = 0; i < helpers; i++) {
-      LockSupport.unpark(workers[i]);
+      workers[i].wake();
     }
     takeParts(ownerScratch);
     open = false;
-    for (int i = 0; active.get() != 0; i++) {
-      if (spin && i < SPINS) {
-        Thread.onSpinWait();
-      } else {
-        LockSupport.parkNanos(this, 50_000);
-      }
-    }
+    awaitWorkers();
     owner = null;
     this.task = null;
     rethrow(failure);
+  }
+
+  private void awaitWorkers() {
+    long start = 0;
+    for (int i = 1; active.get() != 0; i++) {
+      if (!spin || (i % SPINS_PER_LOOK == 0 && (start = started(start)) == 0)) {
+        LockSupport.parkNanos(this, 50_000);
+      } else {
+        Thread.onSpinWait();
+      }
+    }
+  }
+
+  /** Returns when spinning began, or 0 if that is too long ago. */
+  private static long started(long start) {
+    long now = System.nanoTime();
+    if (start == 0) {
+      return now == 0 ? 1 : now;
+    }
+    return now - start < SPIN_NANOS ? start : 0;
   }
 
   private void takeParts(Scratch scratch) {
@@ -173,31 +191,55 @@ final class WorkerPool implements AutoCloseable {
     }
   }
 
-  private void work() {
-    Scratch scratch = new Scratch();
-    int seen = 0;
-    int idle = 0;
-    while (!closed) {
-      int now = epoch;
-      if (now == seen) {
-        if (spin && idle++ < SPINS) {
-          Thread.onSpinWait();
-        } else {
-          LockSupport.park(this);
+  /** One of the threads. */
+  private final class Worker extends Thread {
+    private volatile boolean asleep;
+
+    Worker(String name) {
+      super(name);
+      setDaemon(true);
+    }
+
+    /** Called after a change that it waits for; costs next to nothing while it spins. */
+    void wake() {
+      if (asleep) {
+        LockSupport.unpark(this);
+      }
+    }
+
+    @Override
+    public void run() {
+      Scratch scratch = new Scratch();
+      int seen = 0;
+      while (!closed) {
+        seen = await(seen);
+        active.incrementAndGet();
+        // Only after joining is it certain that the job stays as it is: the owner closes it first,
+        // and then waits for those who joined.
+        if (open) {
+          takeParts(scratch);
         }
-        continue;
+        if (active.decrementAndGet() == 0 && !spin) {
+          LockSupport.unpark(owner);
+        }
       }
-      seen = now;
-      idle = 0;
-      active.incrementAndGet();
-      // Only after joining is it certain that the job stays as it is: the owner closes it first,
-      // and then waits for those who joined.
-      if (open) {
-        takeParts(scratch);
+    }
+
+    private int await(int seen) {
+      long start = 0;
+      for (int i = 1; epoch == seen && !closed; i++) {
+        if (!spin || (i % SPINS_PER_LOOK == 0 && (start = started(start)) == 0)) {
+          asleep = true;
+          // Whoever changes what is waited for looks at the flag afterwards.
+          if (epoch == seen && !closed) {
+            LockSupport.park(WorkerPool.this);
+          }
+          asleep = false;
+        } else {
+          Thread.onSpinWait();
+        }
       }
-      if (active.decrementAndGet() == 0) {
-        LockSupport.unpark(owner);
-      }
+      return epoch;
     }
   }
 
@@ -226,7 +268,7 @@ final class WorkerPool implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    for (Thread worker : workers) {
+    for (Worker worker : workers) {
       LockSupport.unpark(worker);
     }
   }

@@ -30,7 +30,8 @@ class NativeLevelsConformanceTest {
       library.use(level);
       WorkerPool pool = new WorkerPool(3);
       Attention attention = new NativeAttention(pool, new JavaAttention(pool));
-      CpuOps ops = new CpuOps(pool, new NativeMatrixProduct(pool, null), attention);
+      CpuOps ops =
+          new CpuOps(new NativeMatrixProduct(pool, null), attention, new NativeRowOps(pool));
       GradOps grad =
           new CpuGradOps(pool, new JavaGradProduct(pool), new JavaAttentionGradient(pool));
       return new CpuBackend(library.description() + " alone", pool, ops, grad);

@@ -51,6 +51,11 @@ final class DriverLibrary {
     }
   }
 
+  /** Whether the library is not the driver's own but has the kernels built in. */
+  static boolean isEmulator() {
+    return System.getProperty(PROPERTY) != null;
+  }
+
   /**
    * Binds the functions to a library.
    *

@@ -7,7 +7,7 @@ import java.util.Optional;
  *
  * @param variant what followed the colon in the user's choice, for instance {@code "reference"} or
  *     a device number; absent: the best
- * @param threads 0 for the number of processors
+ * @param threads 0 for the number of cores
  */
 public record BackendOptions(Optional<String> variant, int threads) {
   /**

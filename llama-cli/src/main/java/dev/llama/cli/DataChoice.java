@@ -1,11 +1,15 @@
 package dev.llama.cli;
 
+import dev.llama.ModelConfig;
+import dev.llama.Tokenizer;
 import dev.llama.train.data.DataFormat;
 import dev.llama.train.data.DataOptions;
+import dev.llama.train.data.Dataset;
 import dev.llama.train.data.DocumentRule;
 import dev.llama.train.data.FastaOptions;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.OptionalInt;
 import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -110,5 +114,18 @@ final class DataChoice {
     return jsonField == null
         ? all
         : ModelChoice.checked(command, "--json-field", () -> all.jsonField(jsonField));
+  }
+
+  /**
+   * Opens data whose documents begin and end with the tokenizer's tokens or, where it has none, as
+   * a vocabulary of bytes, with those of the configuration.
+   */
+  static Dataset open(DataOptions options, Tokenizer tokenizer, ModelConfig config) {
+    OptionalInt begin = tokenizer.bos().isPresent() ? tokenizer.bos() : config.bosTokenId();
+    OptionalInt end =
+        tokenizer.eos().isPresent() || config.eosTokenIds().isEmpty()
+            ? tokenizer.eos()
+            : OptionalInt.of(config.eosTokenIds().get(0));
+    return Dataset.open(options, tokenizer, begin, end);
   }
 }

@@ -30,7 +30,7 @@ final class ModelChoice {
   @Option(
       names = {"-t", "--threads"},
       paramLabel = "N",
-      description = "Threads for the backend (default: the number of processors).")
+      description = "Threads for the backend (default: the number of cores).")
   private int threads;
 
   @Option(

@@ -10,10 +10,13 @@ import dev.llama.core.json.Json;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.TreeSet;
+import java.util.function.IntPredicate;
 
 /** Changes to architectures, by the names of config.json. */
 final class Configs {
@@ -97,22 +100,34 @@ final class Configs {
     return fitted;
   }
 
-  /** A new model begins and ends texts with the tokens that its tokenizer says. */
+  /**
+   * A new model begins and ends texts with the tokens that its tokenizer says. Where that says
+   * nothing, as a vocabulary of plain bytes does, those of the configuration stay.
+   */
   private static void putTokens(
       Map<String, Object> changes, ModelConfig config, Tokenizer tokenizer, List<String> notices) {
-    Integer bos = tokenizer.bos().isPresent() ? (Integer) tokenizer.bos().getAsInt() : null;
-    List<Integer> eos = new ArrayList<>(new TreeSet<>(tokenizer.stopIds()));
-    boolean sameBos = config.bosTokenId().equals(tokenizer.bos());
+    IntPredicate known = id -> id < tokenizer.vocabularySize();
+    OptionalInt ownBos = tokenizer.bos().isPresent() ? tokenizer.bos() : config.bosTokenId();
+    Integer bos = ownBos.isPresent() && known.test(ownBos.getAsInt()) ? ownBos.getAsInt() : null;
+    Collection<Integer> ownEos =
+        tokenizer.stopIds().isEmpty() ? config.eosTokenIds() : tokenizer.stopIds();
+    List<Integer> eos = new ArrayList<>(new TreeSet<>(ownEos));
+    eos.removeIf(id -> !known.test(id));
+    boolean sameBos = config.bosTokenId().equals(optional(bos));
     if (!sameBos || !new TreeSet<>(config.eosTokenIds()).equals(new TreeSet<>(eos))) {
       changes.put("bos_token_id", bos);
       changes.put("eos_token_id", eos.isEmpty() ? null : eos.size() == 1 ? eos.get(0) : eos);
       notices.add(
           "bos_token_id is " + bos + " and eos_token_id " + eos + ", as the tokenizer says");
     }
-    if (config.padTokenId().orElse(-1) >= tokenizer.vocabularySize()) {
+    if (config.padTokenId().isPresent() && !known.test(config.padTokenId().getAsInt())) {
       changes.put("pad_token_id", null);
       notices.add("pad_token_id " + config.padTokenId().getAsInt() + " is not in the vocabulary");
     }
+  }
+
+  private static OptionalInt optional(Integer id) {
+    return id == null ? OptionalInt.empty() : OptionalInt.of(id);
   }
 
   private static void requireIds(ModelConfig config) {
