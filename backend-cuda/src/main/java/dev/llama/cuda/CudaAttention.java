@@ -148,7 +148,9 @@ final class CudaAttention {
         parts,
         batch.decodeRowsAddress(),
         splits,
-        spec.headDim());
+        spec.headDim(),
+        null,
+        0);
   }
 
   /** So many that every multiprocessor has two blocks, whatever the length of the context. */

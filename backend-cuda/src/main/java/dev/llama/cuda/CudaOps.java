@@ -59,13 +59,15 @@ final class CudaOps implements Ops {
     CudaTensor in = Checks.floats("rmsNorm", "x", x);
     enqueue(
         "rms_norm",
-        Grid.line(in.rows()),
+        Grid.rows(gpu, in.rows(), in.width()),
         Checks.like("rmsNorm", "out", out, "x", in),
         Checks.perRow("rmsNorm", "rstd", rstd, in),
         in,
         Checks.vector("rmsNorm", "weight", weight, in.width()),
         Checks.size("rmsNorm", in.width()),
-        eps);
+        eps,
+        null,
+        0);
   }
 
   @Override
@@ -74,7 +76,7 @@ final class CudaOps implements Ops {
     CudaTensor in = Checks.floats("layerNorm", "x", x);
     enqueue(
         "layer_norm",
-        Grid.line(in.rows()),
+        Grid.rows(gpu, in.rows(), in.width()),
         Checks.like("layerNorm", "out", out, "x", in),
         Checks.perRow("layerNorm", "mean", mean, in),
         Checks.perRow("layerNorm", "rstd", rstd, in),

@@ -16,6 +16,8 @@ record Grid(long x, long y, long z, int threads, int sharedBytes) {
   /** Blocks for each multiprocessor that keep it busy. */
   private static final int BLOCKS_PER_MULTIPROCESSOR = 8;
 
+  private static final int MAX_THREADS = 1024;
+  private static final int WIDE_ROW = 2048;
   private static final int MAX_Y = 65535;
 
   /** Blocks in a line. */
@@ -26,6 +28,12 @@ record Grid(long x, long y, long z, int threads, int sharedBytes) {
   /** Blocks in a line, of the usual size. */
   static Grid line(long x) {
     return line(x, THREADS);
+  }
+
+  /** A block for each row; a large one where few rows would leave the device idle. */
+  static Grid rows(Gpu gpu, long rows, long width) {
+    boolean few = rows < gpu.device().multiprocessors() && width >= WIDE_ROW;
+    return line(rows, few ? MAX_THREADS : THREADS);
   }
 
   /** Blocks in a plane. */
