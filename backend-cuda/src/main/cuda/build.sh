@@ -12,8 +12,9 @@ tools=${2:-/usr/local/cuda/bin}
 here=$(CDPATH= cd "$(dirname "$0")" && pwd -P)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cd "$here"
 mkdir -p "$out"
+out=$(CDPATH= cd "$out" && pwd -P)
+cd "$here"
 rm -f "$out"/*.ptx.gz "$out/kernels.txt"
 
 # compile FILE ARCHITECTURE: writes the module, prints its line of the list.

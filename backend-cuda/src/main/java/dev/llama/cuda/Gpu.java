@@ -186,7 +186,9 @@ final class Gpu implements AutoCloseable {
       if (bytes != null) {
         allocated -= bytes;
         Driver.check(Cu.cuCtxSetCurrent(context), "cuCtxSetCurrent");
+        int status = Cu.cuStreamSynchronize(stream);
         Driver.check(Cu.cuMemFree(address), "cuMemFree", bytes);
+        Driver.check(status, "cuStreamSynchronize");
       }
     } finally {
       lock.unlock();

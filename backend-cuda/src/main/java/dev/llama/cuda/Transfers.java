@@ -1,7 +1,14 @@
 package dev.llama.cuda;
 
 import com.sun.jna.Pointer;
+import dev.llama.BackendException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 
 /**
  * Copies between the host and the device, through two pinned buffers: while the device takes one,
@@ -13,11 +20,18 @@ final class Transfers implements AutoCloseable {
 
   private static final int BUFFERS = 2;
 
+  /** One thread copies slower than the link does, and waits for pages of the file besides. */
+  private static final int COPIERS = 4;
+
+  /** What is too little to be divided. */
+  private static final int LEAST_DIVIDED = 1 << 20;
+
   private final Gpu gpu;
   private final long[] addresses = new long[BUFFERS];
   private final ByteBuffer[] buffers = new ByteBuffer[BUFFERS];
   private final long[] events = new long[BUFFERS];
   private int turn;
+  private ExecutorService copiers; // null until there is much to copy
 
   /**
    * Takes the buffers.
@@ -53,13 +67,50 @@ final class Transfers implements AutoCloseable {
       int i = turn;
       turn = (turn + 1) % BUFFERS;
       Driver.check(Cu.cuEventSynchronize(events[i]), "cuEventSynchronize");
-      buffers[i].put(0, source, source.position() + (int) from, bytes);
+      fill(buffers[i], source, source.position() + (int) from, bytes);
       Driver.check(
           Cu.cuMemcpyHtoDAsync(destination + from, addresses[i], bytes, gpu.stream()),
           "cuMemcpyHtoDAsync",
           bytes);
       Driver.check(Cu.cuEventRecord(events[i], gpu.stream()), "cuEventRecord");
     }
+  }
+
+  private void fill(ByteBuffer buffer, ByteBuffer source, int from, int bytes) {
+    if (bytes >= LEAST_DIVIDED) {
+      try {
+        List<Callable<ByteBuffer>> parts = new ArrayList<>();
+        int size = bytes / COPIERS + 1;
+        for (int at = 0; at < bytes; at += size) {
+          int start = at;
+          int count = Math.min(size, bytes - at);
+          parts.add(() -> buffer.put(start, source, from + start, count));
+        }
+        for (var part : copiers().invokeAll(parts)) {
+          part.get();
+        }
+        return;
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt(); // whoever interrupted wants to know; copy all the same
+      } catch (ExecutionException e) {
+        throw new BackendException("the source of a copy cannot be read: " + e.getCause(), e);
+      }
+    }
+    buffer.put(0, source, from, bytes);
+  }
+
+  private ExecutorService copiers() {
+    if (copiers == null) {
+      copiers =
+          Executors.newFixedThreadPool(
+              COPIERS,
+              work -> {
+                Thread thread = new Thread(work, "llama-cuda-copy");
+                thread.setDaemon(true);
+                return thread;
+              });
+    }
+    return copiers;
   }
 
   /**
@@ -83,6 +134,9 @@ final class Transfers implements AutoCloseable {
 
   @Override
   public void close() {
+    if (copiers != null) {
+      copiers.shutdownNow();
+    }
     for (int i = 0; i < BUFFERS; i++) {
       if (events[i] != 0) {
         Cu.cuEventDestroy(events[i]);
