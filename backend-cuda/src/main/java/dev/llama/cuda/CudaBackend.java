@@ -28,10 +28,11 @@ final class CudaBackend implements Backend {
 
   private CudaBackend(Gpu gpu) {
     this.gpu = gpu;
-    CudaAttention attention = new CudaAttention(gpu);
-    ops = new CudaOps(gpu, new Products(gpu), attention);
+    QuantizedActivations eightBits = new QuantizedActivations(gpu);
+    CudaAttention attention = new CudaAttention(gpu, eightBits);
+    ops = new CudaOps(gpu, new Products(gpu, eightBits), attention, eightBits);
     gradOps = new CudaGradOps(gpu, ops, attention);
-    weights = new WeightLoader(gpu);
+    weights = new WeightLoader(gpu, eightBits);
     description = "cuda:" + gpu.device().index() + " — " + gpu.device().description();
   }
 

@@ -13,6 +13,8 @@ record Grid(long x, long y, long z, int threads, int sharedBytes) {
   /** Threads of a block where the kernel leaves the choice. */
   static final int THREADS = 256;
 
+  private static final int MAX_THREADS = 1024;
+
   /** Blocks for each multiprocessor that keep it busy. */
   private static final int BLOCKS_PER_MULTIPROCESSOR = 8;
 
@@ -26,6 +28,14 @@ record Grid(long x, long y, long z, int threads, int sharedBytes) {
   /** Blocks in a line, of the usual size. */
   static Grid line(long x) {
     return line(x, THREADS);
+  }
+
+  /**
+   * A block for each row, which it reads alone: large ones where there are few, or the device would
+   * wait for them.
+   */
+  static Grid rows(Gpu gpu, long rows) {
+    return line(rows, rows < gpu.device().multiprocessors() ? MAX_THREADS : THREADS);
   }
 
   /** Blocks in a plane. */

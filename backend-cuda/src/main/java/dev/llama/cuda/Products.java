@@ -18,17 +18,16 @@ final class Products {
   /** Rows up to which weights are read once and activations again and again. */
   private static final int FEW_ROWS = 8;
 
-  /** The same for quantised weights, of which more rows at once do not fit the registers. */
-  private static final int FEW_ROWS_QUANTIZED = 4;
-
   private static final int OUTPUTS_PER_BLOCK = 4;
   private static final int MATVEC_THREADS = 128;
   private static final int ALIGNMENT = 256;
 
   private final Gpu gpu;
+  private final QuantizedActivations eightBits;
 
-  Products(Gpu gpu) {
+  Products(Gpu gpu, QuantizedActivations eightBits) {
     this.gpu = gpu;
+    this.eightBits = eightBits;
   }
 
   /**
@@ -54,7 +53,7 @@ final class Products {
   }
 
   private static int fewRows(DType type) {
-    return type.isQuantized() ? FEW_ROWS_QUANTIZED : FEW_ROWS;
+    return type.isQuantized() ? QuantizedActivations.MAX_ROWS : FEW_ROWS;
   }
 
   /** Whether several products with the same activations can be one launch. */
@@ -119,9 +118,13 @@ final class Products {
         mode);
   }
 
-  /** Enqueues the rounding of activations to int8; returns where they will be. */
+  /** Enqueues the rounding of activations to int8, unless that is done; returns where they are. */
   private long quantized(CudaTensor x) {
-    long scratch = gpu.scratch(x.elements() / 4 * 5);
+    long found = eightBits.find(x);
+    if (found != 0) {
+      return found;
+    }
+    long scratch = gpu.scratch(QuantizedActivations.bytes(x));
     gpu.launch(
         "quantize_rows",
         Grid.strides(gpu, x.elements() / 4),
