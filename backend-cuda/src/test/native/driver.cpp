@@ -172,6 +172,16 @@ int enqueue(Stream* stream, Work work) {
 
 }  // namespace
 
+void emu_enqueue(void* stream, Work work) {
+  LOCK;
+  enqueue((Stream*)stream, std::move(work));
+}
+
+void emu_count_object(int more) {
+  LOCK;
+  settings[OBJECTS] += more;
+}
+
 void emu_register(emu_kernel* kernel) {
   for (emu_kernel* other = kernels; other != nullptr; other = other->next) {
     if (strcmp(other->name, kernel->name) == 0) {

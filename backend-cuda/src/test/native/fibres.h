@@ -1,5 +1,7 @@
-/* Execution of one kernel, see fibres.cpp. */
+/* Execution of one kernel, see fibres.cpp, and what other libraries need of driver.cpp. */
 #pragma once
+
+#include <functional>
 
 #include "emulator.h"
 
@@ -9,6 +11,12 @@ const char* emu_run(const emu_kernel* kernel, const char* parameters, dim3 grid,
 
 /* Says what lies at an address that must not be accessed. */
 void emu_describe_address(const void* address, char* text, size_t size);
+
+/* Enqueues work to a stream of the driver. */
+void emu_enqueue(void* stream, std::function<void()> work);
+
+/* Counts what must be given back. */
+void emu_count_object(int more);
 
 /* Fills emu_halves. */
 void emu_init_formats();

@@ -21,6 +21,7 @@ final class CudaBackend implements Backend {
   private static final long LEAST_FREE = 128L << 20;
 
   private final Gpu gpu;
+  private final Optional<LargeProducts> library;
   private final CudaOps ops;
   private final CudaGradOps gradOps;
   private final WeightLoader weights;
@@ -30,10 +31,19 @@ final class CudaBackend implements Backend {
     this.gpu = gpu;
     QuantizedActivations eightBits = new QuantizedActivations(gpu);
     CudaAttention attention = new CudaAttention(gpu, eightBits);
-    ops = new CudaOps(gpu, new Products(gpu, eightBits), attention, eightBits);
+    library = LargeProducts.open(gpu);
+    ops = new CudaOps(gpu, new Products(gpu, library, eightBits), attention, eightBits);
     gradOps = new CudaGradOps(gpu, ops, attention);
     weights = new WeightLoader(gpu, eightBits);
-    description = "cuda:" + gpu.device().index() + " — " + gpu.device().description();
+    description =
+        "cuda:"
+            + gpu.device().index()
+            + " — "
+            + gpu.device().description()
+            + "; own kernels, "
+            + (library.isPresent()
+                ? LargeProducts.version() + " for large products with BF16 weights"
+                : "also for large products (no cuBLASLt found)");
   }
 
   /**
@@ -171,6 +181,6 @@ final class CudaBackend implements Backend {
 
   @Override
   public void close() {
-    gpu.close();
+    gpu.close(() -> library.ifPresent(LargeProducts::close));
   }
 }

@@ -68,7 +68,8 @@ final class CudaOps implements Ops {
     try {
       boolean wanted = eightBits.isWanted(o);
       long quantized = wanted ? gpu.scratch(QuantizedActivations.bytes(o)) : 0;
-      gpu.launch("rms_norm", Grid.rows(gpu, rows), o, perRow, in, w, width, eps, quantized, rows);
+      Grid grid = Grid.rows(gpu, rows, width);
+      gpu.launch("rms_norm", grid, o, perRow, in, w, width, eps, quantized, rows);
       if (wanted) {
         eightBits.left(o, quantized);
       }
@@ -83,7 +84,7 @@ final class CudaOps implements Ops {
     CudaTensor in = Checks.floats("layerNorm", "x", x);
     enqueue(
         "layer_norm",
-        Grid.rows(gpu, in.rows()),
+        Grid.rows(gpu, in.rows(), in.width()),
         Checks.like("layerNorm", "out", out, "x", in),
         Checks.perRow("layerNorm", "mean", mean, in),
         Checks.perRow("layerNorm", "rstd", rstd, in),

@@ -348,9 +348,17 @@ final class Gpu implements AutoCloseable {
     }
   }
 
-  /** Waits, and gives everything back. Idempotent. A failure of the device does not show here. */
   @Override
   public void close() {
+    close(() -> {});
+  }
+
+  /**
+   * Waits, and gives everything back. Idempotent. A failure of the device does not show here.
+   *
+   * @param others gives back what others have made on the device
+   */
+  void close(Runnable others) {
     lock.lock();
     try {
       if (closed) {
@@ -361,6 +369,7 @@ final class Gpu implements AutoCloseable {
       if (stream != 0) {
         Cu.cuStreamSynchronize(stream);
       }
+      others.run();
       if (transfers != null) {
         transfers.close();
       }

@@ -13,11 +13,11 @@ record Grid(long x, long y, long z, int threads, int sharedBytes) {
   /** Threads of a block where the kernel leaves the choice. */
   static final int THREADS = 256;
 
-  private static final int MAX_THREADS = 1024;
-
   /** Blocks for each multiprocessor that keep it busy. */
   private static final int BLOCKS_PER_MULTIPROCESSOR = 8;
 
+  private static final int MAX_THREADS = 1024;
+  private static final int WIDE_ROW = 2048;
   private static final int MAX_Y = 65535;
 
   /** Blocks in a line. */
@@ -30,12 +30,10 @@ record Grid(long x, long y, long z, int threads, int sharedBytes) {
     return line(x, THREADS);
   }
 
-  /**
-   * A block for each row, which it reads alone: large ones where there are few, or the device would
-   * wait for them.
-   */
-  static Grid rows(Gpu gpu, long rows) {
-    return line(rows, rows < gpu.device().multiprocessors() ? MAX_THREADS : THREADS);
+  /** A block for each row; a large one where few rows would leave the device idle. */
+  static Grid rows(Gpu gpu, long rows, long width) {
+    boolean few = rows < gpu.device().multiprocessors() && width >= WIDE_ROW;
+    return line(rows, few ? MAX_THREADS : THREADS);
   }
 
   /** Blocks in a plane. */

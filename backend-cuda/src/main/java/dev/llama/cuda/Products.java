@@ -1,6 +1,7 @@
 package dev.llama.cuda;
 
 import dev.llama.DType;
+import java.util.Optional;
 
 /**
  * Matrix products: few rows by kernels that are limited by reading the weights once, many rows by
@@ -22,11 +23,48 @@ final class Products {
   private static final int MATVEC_THREADS = 128;
   private static final int ALIGNMENT = 256;
 
+  /** Parts of the result that a block of the kernels for matrix units computes. */
+  private enum Tile {
+    LARGE(128, 256, 61440),
+    MIDDLING(64, 128, 40960),
+    SMALL(32, 128, 36864);
+
+    private final int size;
+    private final int threads;
+    private final int sharedBytes;
+
+    Tile(int size, int threads, int sharedBytes) {
+      this.size = size;
+      this.threads = threads;
+      this.sharedBytes = sharedBytes;
+    }
+
+    /** The largest that leaves no more than a quarter of the device idle. */
+    static Tile of(Gpu gpu, int rows, int outputs) {
+      for (Tile tile : values()) {
+        long blocks = Grid.ceil(rows, tile.size) * Grid.ceil(outputs, tile.size);
+        if (4 * blocks >= 3L * gpu.device().multiprocessors()) {
+          return tile;
+        }
+      }
+      return SMALL;
+    }
+  }
+
   private final Gpu gpu;
+  private final Optional<LargeProducts> library;
   private final QuantizedActivations eightBits;
 
-  Products(Gpu gpu, QuantizedActivations eightBits) {
+  /**
+   * Makes products.
+   *
+   * @param gpu where
+   * @param library for the largest, if there is one
+   * @param eightBits activations that need not be quantised again
+   */
+  Products(Gpu gpu, Optional<LargeProducts> library, QuantizedActivations eightBits) {
     this.gpu = gpu;
+    this.library = library;
     this.eightBits = eightBits;
   }
 
@@ -47,6 +85,8 @@ final class Products {
       int inputs = (int) x.width();
       int outputs = (int) out.width();
       tiled(gpu, "matmul_f32", rows, outputs, out, x, weight, rows, inputs, outputs, mode);
+    } else if (library.isPresent() && library.get().takes(out, x, weight)) {
+      library.get().multiply(out, x, weight, mode == ADD);
     } else {
       many(out, x, weight, mode);
     }
@@ -145,15 +185,15 @@ final class Products {
     long factors = rounded + roundedBytes;
     String rounding = weight.type() == DType.BF16 ? "round_rows_bf16" : "round_rows_f16";
     gpu.launch(rounding, Grid.line(rows), rounded, factors, x, inputs);
-    boolean large =
-        Grid.ceil(rows, 128) * Grid.ceil(outputs, 128) >= gpu.device().multiprocessors();
-    Grid grid =
-        large
-            ? new Grid(Grid.ceil(rows, 128), Grid.ceil(outputs, 128), 1, 256, 61440)
-            : new Grid(Grid.ceil(rows, 32), Grid.ceil(outputs, 32), 1, 128, 36864);
+    Tile tile = Tile.of(gpu, rows, outputs);
     gpu.launch(
-        "matmul_" + Format.of(weight.type()).suffix() + (large ? "_128" : "_32"),
-        grid,
+        "matmul_" + Format.of(weight.type()).suffix() + "_" + tile.size,
+        new Grid(
+            Grid.ceil(rows, tile.size),
+            Grid.ceil(outputs, tile.size),
+            1,
+            tile.threads,
+            tile.sharedBytes),
         out,
         rounded,
         factors,
