@@ -21,14 +21,20 @@ final class CudaAttention {
   private static final int WIDEST_HEAD = 256;
 
   private static final int[] MATRIX_UNIT_HEADS = {64, 96, 128};
+
+  /** Lanes that quantise a block of activations together. */
+  private static final int WARP = 32;
+
   private static final int MAX_SPLITS = 64;
   private static final int THREADS = 128;
   private static final int ROWS_PER_DELTA_BLOCK = 4;
 
   private final Gpu gpu;
+  private final QuantizedActivations eightBits;
 
-  CudaAttention(Gpu gpu) {
+  CudaAttention(Gpu gpu, QuantizedActivations eightBits) {
     this.gpu = gpu;
+    this.eightBits = eightBits;
   }
 
   /** Queries, keys and values of an operation, [rows, width] each. */
@@ -119,8 +125,11 @@ final class CudaAttention {
     int group = spec.heads() / spec.keyValueHeads();
     long blocks = spec.keyValueHeads() * Grid.ceil(group, HEADS_PER_BLOCK);
     int splits = splits(blocks * rows);
-    long parts =
-        gpu.scratch((long) rows * spec.heads() * splits * (spec.headDim() + 2) * Float.BYTES);
+    long partBytes = (long) rows * spec.heads() * splits * (spec.headDim() + 2) * Float.BYTES;
+    partBytes = Products.align(partBytes);
+    long parts = gpu.scratch(partBytes + QuantizedActivations.bytes(out));
+    boolean wanted = rows == batch.rows() && spec.headDim() % WARP == 0 && eightBits.isWanted(out);
+    long quantized = wanted ? parts + partBytes : 0;
     for (CudaBatch.Kind kind : batch.decodeKinds()) {
       gpu.launch(
           "attention_decode_" + suffix(kind),
@@ -149,8 +158,11 @@ final class CudaAttention {
         batch.decodeRowsAddress(),
         splits,
         spec.headDim(),
-        null,
-        0);
+        quantized,
+        rows);
+    if (wanted) {
+      eightBits.left(out, quantized);
+    }
   }
 
   /** So many that every multiprocessor has two blocks, whatever the length of the context. */

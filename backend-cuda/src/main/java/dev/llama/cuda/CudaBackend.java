@@ -29,11 +29,12 @@ final class CudaBackend implements Backend {
 
   private CudaBackend(Gpu gpu) {
     this.gpu = gpu;
-    CudaAttention attention = new CudaAttention(gpu);
+    QuantizedActivations eightBits = new QuantizedActivations(gpu);
+    CudaAttention attention = new CudaAttention(gpu, eightBits);
     library = LargeProducts.open(gpu);
-    ops = new CudaOps(gpu, new Products(gpu, library), attention);
+    ops = new CudaOps(gpu, new Products(gpu, library, eightBits), attention, eightBits);
     gradOps = new CudaGradOps(gpu, ops, attention);
-    weights = new WeightLoader(gpu);
+    weights = new WeightLoader(gpu, eightBits);
     description =
         "cuda:"
             + gpu.device().index()

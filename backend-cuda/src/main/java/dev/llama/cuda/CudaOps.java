@@ -13,12 +13,14 @@ final class CudaOps implements Ops {
   private final Gpu gpu;
   private final Products products;
   private final CudaAttention attention;
+  private final QuantizedActivations eightBits;
   private Consumer<CudaBatch> batchWatcher;
 
-  CudaOps(Gpu gpu, Products products, CudaAttention attention) {
+  CudaOps(Gpu gpu, Products products, CudaAttention attention, QuantizedActivations eightBits) {
     this.gpu = gpu;
     this.products = products;
     this.attention = attention;
+    this.eightBits = eightBits;
   }
 
   /** Names who is told of each batch that an operation uses; for who has entered the Gpu. */
@@ -57,17 +59,23 @@ final class CudaOps implements Ops {
   @Override
   public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, float eps) {
     CudaTensor in = Checks.floats("rmsNorm", "x", x);
-    enqueue(
-        "rms_norm",
-        Grid.rows(gpu, in.rows(), in.width()),
-        Checks.like("rmsNorm", "out", out, "x", in),
-        Checks.perRow("rmsNorm", "rstd", rstd, in),
-        in,
-        Checks.vector("rmsNorm", "weight", weight, in.width()),
-        Checks.size("rmsNorm", in.width()),
-        eps,
-        null,
-        0);
+    CudaTensor o = Checks.like("rmsNorm", "out", out, "x", in);
+    CudaTensor perRow = Checks.perRow("rmsNorm", "rstd", rstd, in);
+    CudaTensor w = Checks.vector("rmsNorm", "weight", weight, in.width());
+    int width = Checks.size("rmsNorm", in.width());
+    int rows = Checks.size("rmsNorm", in.rows());
+    gpu.enter();
+    try {
+      boolean wanted = eightBits.isWanted(o);
+      long quantized = wanted ? gpu.scratch(QuantizedActivations.bytes(o)) : 0;
+      Grid grid = Grid.rows(gpu, rows, width);
+      gpu.launch("rms_norm", grid, o, perRow, in, w, width, eps, quantized, rows);
+      if (wanted) {
+        eightBits.left(o, quantized);
+      }
+    } finally {
+      gpu.exit();
+    }
   }
 
   @Override

@@ -29,6 +29,7 @@ final class Gpu implements AutoCloseable {
   private long scratchBytes;
   private int scratchGeneration;
   private long allocated;
+  private long entries;
   private boolean planning;
   private boolean capturing;
   private boolean closed;
@@ -72,6 +73,12 @@ final class Gpu implements AutoCloseable {
       lock.unlock();
       throw Driver.failure(status, "cuCtxSetCurrent");
     }
+    entries++;
+  }
+
+  /** How often somebody has entered: what is known of device memory may be void after each time. */
+  long entries() {
+    return entries;
   }
 
   /** Gives the lock back. */
@@ -295,6 +302,7 @@ final class Gpu implements AutoCloseable {
       whole = true;
     } finally {
       capturing = false;
+      entries++; // What was captured has not run.
       int status = Cu.cuStreamEndCapture(stream, outAddress);
       if (!whole && status == Cu.SUCCESS) {
         Cu.cuGraphDestroy(out());

@@ -19,9 +19,6 @@ final class Products {
   /** Rows up to which weights are read once and activations again and again. */
   private static final int FEW_ROWS = 8;
 
-  /** The same for quantised weights, of which more rows at once do not fit the registers. */
-  private static final int FEW_ROWS_QUANTIZED = 4;
-
   private static final int OUTPUTS_PER_BLOCK = 4;
   private static final int MATVEC_THREADS = 128;
   private static final int ALIGNMENT = 256;
@@ -56,16 +53,19 @@ final class Products {
 
   private final Gpu gpu;
   private final Optional<LargeProducts> library;
+  private final QuantizedActivations eightBits;
 
   /**
    * Makes products.
    *
    * @param gpu where
    * @param library for the largest, if there is one
+   * @param eightBits activations that need not be quantised again
    */
-  Products(Gpu gpu, Optional<LargeProducts> library) {
+  Products(Gpu gpu, Optional<LargeProducts> library, QuantizedActivations eightBits) {
     this.gpu = gpu;
     this.library = library;
+    this.eightBits = eightBits;
   }
 
   /**
@@ -93,7 +93,7 @@ final class Products {
   }
 
   private static int fewRows(DType type) {
-    return type.isQuantized() ? FEW_ROWS_QUANTIZED : FEW_ROWS;
+    return type.isQuantized() ? QuantizedActivations.MAX_ROWS : FEW_ROWS;
   }
 
   /** Whether several products with the same activations can be one launch. */
@@ -158,9 +158,13 @@ final class Products {
         mode);
   }
 
-  /** Enqueues the rounding of activations to int8; returns where they will be. */
+  /** Enqueues the rounding of activations to int8, unless that is done; returns where they are. */
   private long quantized(CudaTensor x) {
-    long scratch = gpu.scratch(x.elements() / 4 * 5);
+    long found = eightBits.find(x);
+    if (found != 0) {
+      return found;
+    }
+    long scratch = gpu.scratch(QuantizedActivations.bytes(x));
     gpu.launch(
         "quantize_rows",
         Grid.strides(gpu, x.elements() / 4),

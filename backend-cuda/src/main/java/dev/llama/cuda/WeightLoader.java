@@ -11,9 +11,11 @@ import dev.llama.spi.TensorData;
  */
 final class WeightLoader {
   private final Gpu gpu;
+  private final QuantizedActivations eightBits;
 
-  WeightLoader(Gpu gpu) {
+  WeightLoader(Gpu gpu, QuantizedActivations eightBits) {
     this.gpu = gpu;
+    this.eightBits = eightBits;
   }
 
   /**
@@ -29,6 +31,9 @@ final class WeightLoader {
           data.name() + " is stored as " + data.type() + ", which cannot be computed with");
     }
     CudaTensor stored = upload(data, format);
+    if (data.type().isQuantized()) {
+      eightBits.want();
+    }
     return data.shape().length == 1 && data.type() != DType.F32 ? decode(stored, format) : stored;
   }
 

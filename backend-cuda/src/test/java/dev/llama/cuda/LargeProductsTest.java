@@ -28,7 +28,7 @@ class LargeProductsTest {
       gpu.enter();
       LargeProducts library = LargeProducts.open(gpu, 0).orElseThrow();
       CudaTensor weight =
-          new WeightLoader(gpu)
+          new WeightLoader(gpu, new QuantizedActivations(gpu))
               .load(StoredWeight.random(Lab.random("weight"), DType.BF16, OUTPUTS, INPUTS).data());
       CudaTensor x = matrix(gpu, ROWS, INPUTS);
       float[] values = new float[ROWS * INPUTS];
@@ -41,7 +41,7 @@ class LargeProductsTest {
         CudaTensor found = filled(gpu);
         assertTrue(library.takes(found, x, weight));
         library.multiply(found, x, weight, add);
-        new Products(gpu, Optional.empty())
+        new Products(gpu, Optional.empty(), new QuantizedActivations(gpu))
             .multiply(expected, x, weight, add ? Products.ADD : Products.SET);
         float[] wanted = read(gpu, expected);
         float[] got = read(gpu, found);
