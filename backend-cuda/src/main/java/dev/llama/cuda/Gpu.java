@@ -293,6 +293,7 @@ final class Gpu implements AutoCloseable {
       body.run();
     } finally {
       planning = false;
+      entries++; // What was planned has not run.
     }
     Driver.check(Cu.cuStreamBeginCapture(stream, Cu.CAPTURE_MODE_RELAXED), "cuStreamBeginCapture");
     capturing = true;
