@@ -120,3 +120,8 @@ METHOD(void, embed)(CALLER, jint type, jlong out, jlong row, jlong count) {
   UNUSED_CALLER;
   chosen->embed((enum format)type, (float *)out, (const uint8_t *)row, count);
 }
+
+METHOD(void, read)(CALLER, jlong out, jlong from, jlong bytes) {
+  UNUSED_CALLER;
+  chosen->read((float *)out, (const uint8_t *)from, bytes);
+}

@@ -62,7 +62,8 @@ struct attention {
   K(swiglu, (float *out, const float *gate, const float *up, int64_t count))                     \
   K(add, (float *x, const float *y, int64_t count))                                              \
   K(argmax, (int32_t *out, const float *x, int64_t count))                                       \
-  K(embed, (enum format type, float *out, const uint8_t *row, int64_t count))
+  K(embed, (enum format type, float *out, const uint8_t *row, int64_t count))                    \
+  K(read, (float *out, const uint8_t *from, int64_t bytes))
 
 #define KERNEL_FIELD(name, arguments) void (*name) arguments;
 

@@ -212,4 +212,7 @@ final class NativeKernels {
    * @param count at least 1
    */
   static native void embed(int format, long out, long row, long count);
+
+  /** Reads memory, a multiple of 256 bytes; puts something that depends on all of it into out. */
+  static native void read(long out, long from, long bytes);
 }

@@ -1,11 +1,13 @@
 package dev.llama.cli;
 
+import dev.llama.DType;
 import dev.llama.InvalidInputException;
 import dev.llama.LoadListener;
 import dev.llama.Model;
 import dev.llama.ModelOptions;
 import dev.llama.SessionOptions;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import picocli.CommandLine;
@@ -39,6 +41,12 @@ final class ModelChoice {
       description = "Largest number of positions (default: the model's).")
   private int context;
 
+  @Option(
+      names = "--kv-type",
+      paramLabel = "TYPE",
+      description = "Type of cached keys and values: F32, or F16, half the memory (default: F32).")
+  private DType kvType = DType.F32;
+
   /** The model's files; picocli does not check required options in groups that only order help. */
   Path path(CommandSpec spec) {
     if (path == null) {
@@ -47,9 +55,15 @@ final class ModelChoice {
     return path;
   }
 
-  /** Threads that the backend gets. */
+  /** The variant of the backend that was asked for. */
+  Optional<String> variant() {
+    int colon = backend == null ? -1 : backend.indexOf(':');
+    return colon < 0 ? Optional.empty() : Optional.of(backend.substring(colon + 1));
+  }
+
+  /** Threads that the backend gets; 0 for its own choice. */
   int threads() {
-    return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    return threads;
   }
 
   /** Loads the weights, with a progress bar where it takes time. */
@@ -78,8 +92,10 @@ final class ModelChoice {
   }
 
   SessionOptions session(CommandSpec spec) {
-    return checked(
-        spec.commandLine(), "--context", () -> SessionOptions.defaults().contextSize(context));
+    SessionOptions options =
+        checked(
+            spec.commandLine(), "--context", () -> SessionOptions.defaults().contextSize(context));
+    return checked(spec.commandLine(), "--kv-type", () -> options.kvCacheType(kvType));
   }
 
   /** Turns what the API says about a value into a message about the option. */
