@@ -106,6 +106,7 @@ final class CublasLt {
       long outResults,
       long outCount);
 
+  @SuppressWarnings("checkstyle:parameternumber") // they are the library's
   static native int cublasLtMatmul(
       long handle,
       long desc,
