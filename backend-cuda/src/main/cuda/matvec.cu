@@ -8,9 +8,6 @@
  */
 #include "matvec.cuh"
 
-/* Loads of 16 bytes that a lane has under way at once. */
-constexpr int IN_FLIGHT = 4;
-
 template <class T, int ROWS>
 DEVICE void add_products(float (&sums)[ROWS], uint4 packed, const float* x, int stride, int rows) {
   float w[T::LOAD];
@@ -30,8 +27,9 @@ DEVICE void add_products(float (&sums)[ROWS], uint4 packed, const float* x, int 
 template <class T, int ROWS>
 DEVICE void dot(float (&sums)[ROWS], const typename T::Element* w, const float* x, int rows,
                 int inputs) {
+  constexpr int IN_FLIGHT = ROWS == 8 ? 2 : 4; /* loads of weights that a lane waits for at once */
   int lane = lane_index();
-  if (inputs % T::LOAD == 0 && is_aligned16(x)) {
+  if (inputs % T::LOAD == 0 && (((size_t)x | (size_t)w) & 15) == 0) {
     constexpr int STEP = WARP * T::LOAD;
     int i = lane * T::LOAD;
     for (; i + (IN_FLIGHT - 1) * STEP < inputs; i += IN_FLIGHT * STEP) {
