@@ -167,7 +167,7 @@ final class JavaAttention implements Attention {
       }
       int size = spec.headDim();
       for (int j = from; j < to; j++) {
-        scores[j] = loops.dot(queries[i], 0, keys, j * size, size);
+        scores[j] = loops.dot(queries[i], 0, keys, j * size, size, scratch);
       }
       float max = Vectors.max(scores, from, to, maxima[i]);
       if (max > maxima[i]) {

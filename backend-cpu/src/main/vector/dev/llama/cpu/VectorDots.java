@@ -6,6 +6,7 @@ import static dev.llama.cpu.VectorCodecs.INTS;
 import static dev.llama.cpu.VectorCodecs.LANES;
 import static dev.llama.cpu.VectorCodecs.PARTS;
 import static dev.llama.cpu.VectorCodecs.SHORTS;
+import static dev.llama.cpu.VectorLoops.LANES_SLOT;
 
 import dev.llama.DType;
 import jdk.incubator.vector.ByteVector;
@@ -16,8 +17,8 @@ import jdk.incubator.vector.VectorOperators;
 
 /**
  * The product of a row of weights, as it is stored, and a vector of floats. Stored bytes are copied
- * to an array first, a whole row at a time; see {@link VectorCodecs}. The loops call no methods of
- * their own: C2 would not put one that it has compiled by itself into its callers again.
+ * to an array first, a whole row at a time; see {@link VectorCodecs}. The loops call no methods on
+ * vectors of their own: C2 would not put one that it has compiled by itself into its callers again.
  */
 interface VectorDots {
   /** Slot of a thread's scratch bytes. */
@@ -36,7 +37,7 @@ interface VectorDots {
 
   /** Multiplies rows of whole blocks in an array. */
   interface Blocks {
-    float dot(byte[] raw, float[] x, int count);
+    float dot(byte[] raw, float[] x, int count, float[] lanes);
   }
 
   /** Returns the product for a format, or null where weights are to be decoded first. */
@@ -62,7 +63,7 @@ interface VectorDots {
       int length = (int) type.bytes(count);
       byte[] raw = scratch.bytes(RAW, length + 64); // vectors may be read beyond the last block
       weight.bytes.get(offset, raw, 0, length);
-      return blocks.dot(raw, x, count);
+      return blocks.dot(raw, x, count, scratch.floats(LANES_SLOT, LANES));
     };
   }
 
@@ -89,7 +90,7 @@ interface VectorDots {
               .reinterpretAsFloats()
               .fma(FloatVector.fromArray(FLOATS, x, i + LANES), s1);
     }
-    float sum = VectorLoops.total(s0.add(s1));
+    float sum = VectorLoops.total(s0.add(s1), scratch.floats(LANES_SLOT, LANES));
     for (; i < count; i++) {
       sum += Float.intBitsToFloat(raw[i] << 16) * x[i];
     }
@@ -97,11 +98,11 @@ interface VectorDots {
   }
 
   /** d (F16), 32 signed bytes. */
-  private static float q8(byte[] raw, float[] x, int count) {
+  private static float q8(byte[] raw, float[] x, int count, float[] lanes) {
     FloatVector sum = FloatVector.zero(FLOATS);
     int in = 0;
     for (int i = 0; i < count; i += 32, in += 34) {
-      float d = Float16.lookUp((raw[in] & 0xff) | raw[in + 1] << 8);
+      float d = BlockCodecs.half(raw, in);
       FloatVector block = FloatVector.zero(FLOATS);
       for (int j = 0; j < 32; j += BYTES.length()) {
         ByteVector q = ByteVector.fromArray(BYTES, raw, in + 2 + j);
@@ -112,15 +113,15 @@ interface VectorDots {
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, d), sum);
     }
-    return VectorLoops.total(sum);
+    return VectorLoops.total(sum, lanes);
   }
 
   /** d (F16), 16 bytes; value d (q - 8). */
-  private static float q4(byte[] raw, float[] x, int count) {
+  private static float q4(byte[] raw, float[] x, int count, float[] lanes) {
     FloatVector sum = FloatVector.zero(FLOATS);
     int in = 0;
     for (int i = 0; i < count; i += 32, in += 18) {
-      float d = Float16.lookUp((raw[in] & 0xff) | raw[in + 1] << 8);
+      float d = BlockCodecs.half(raw, in);
       FloatVector block = FloatVector.zero(FLOATS);
       for (int j = 0; j < 16; j += BYTES.length()) {
         ByteVector q = ByteVector.fromArray(BYTES, raw, in + 2 + j);
@@ -136,17 +137,17 @@ interface VectorDots {
       }
       sum = block.fma(FloatVector.broadcast(FLOATS, d), sum);
     }
-    return VectorLoops.total(sum);
+    return VectorLoops.total(sum, lanes);
   }
 
   /** d, dmin, 12 bytes of scales and minima, 128 bytes; value d scale q - dmin min. */
-  private static float q4k(byte[] raw, float[] x, int count) {
+  private static float q4k(byte[] raw, float[] x, int count, float[] lanes) {
     FloatVector sum0 = FloatVector.zero(FLOATS);
     FloatVector sum1 = sum0;
     int in = 0;
     for (int i = 0; i < count; i += 256, in += 144) {
-      float d = Float16.lookUp((raw[in] & 0xff) | raw[in + 1] << 8);
-      float dmin = Float16.lookUp((raw[in + 2] & 0xff) | raw[in + 3] << 8);
+      float d = BlockCodecs.half(raw, in);
+      float dmin = BlockCodecs.half(raw, in + 2);
       for (int pair = 0; pair < 4; pair++) {
         int group = 2 * pair;
         float d0 = d * SuperBlockCodecs.scale(raw, in + 4, group);
@@ -171,15 +172,15 @@ interface VectorDots {
         }
       }
     }
-    return VectorLoops.total(sum0.add(sum1));
+    return VectorLoops.total(sum0.add(sum1), lanes);
   }
 
   /** 128 bytes of 4 low bits, 64 of 2 high bits, 16 scales, d; value d scale (q - 32). */
-  private static float q6k(byte[] raw, float[] x, int count) {
+  private static float q6k(byte[] raw, float[] x, int count, float[] lanes) {
     FloatVector sum = FloatVector.zero(FLOATS);
     int in = 0;
     for (int i = 0; i < count; i += 256, in += 210) {
-      float d = Float16.lookUp((raw[in + 208] & 0xff) | raw[in + 209] << 8);
+      float d = BlockCodecs.half(raw, in + 208);
       for (int group = 0; group < 16; group++) {
         int inHalf = group & 7; // which 16 of the 128 elements
         int low = in + (group >> 3) * 64 + (inHalf & 3) * 16;
@@ -201,6 +202,6 @@ interface VectorDots {
         sum = block.fma(FloatVector.broadcast(FLOATS, scale), sum);
       }
     }
-    return VectorLoops.total(sum);
+    return VectorLoops.total(sum, lanes);
   }
 }

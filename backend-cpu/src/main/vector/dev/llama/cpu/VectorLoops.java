@@ -3,42 +3,41 @@ package dev.llama.cpu;
 import static dev.llama.cpu.VectorCodecs.FLOATS;
 
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorShuffle;
 
 /** The loops of attention with the Vector API. */
 final class VectorLoops implements Loops {
+  /** Slot of a thread's scratch floats for {@link #total}. */
+  static final int LANES_SLOT = 7;
+
   private static final int LANES = FLOATS.length();
-  private static final VectorShuffle<Float> BY_HALF = by(LANES / 2);
-  private static final VectorShuffle<Float> BY_QUARTER = by(LANES / 4);
-  private static final VectorShuffle<Float> BY_EIGHTH = by(Math.max(1, LANES / 8));
-  private static final VectorShuffle<Float> BY_ONE = by(1);
 
   @Override
-  public float dot(float[] a, int aFrom, float[] b, int bFrom, int count) {
-    return product(a, aFrom, b, bFrom, count);
+  public float dot(float[] a, int aFrom, float[] b, int bFrom, int count, Scratch scratch) {
+    return product(a, aFrom, b, bFrom, count, scratch.floats(LANES_SLOT, LANES));
   }
 
   /**
    * Returns the sum of a vector's elements. {@code reduceLanes} may add them in any order, and does
    * so in another one once it is compiled; results must not depend on that.
+   *
+   * @param lanes room for a vector
    */
-  static float total(FloatVector v) {
-    FloatVector w = v.add(v.rearrange(BY_HALF));
-    w = w.add(w.rearrange(BY_QUARTER));
-    if (LANES >= 8) {
-      w = w.add(w.rearrange(BY_EIGHTH));
+  static float total(FloatVector v, float[] lanes) {
+    v.intoArray(lanes, 0);
+    float s0 = lanes[0];
+    float s1 = lanes[1];
+    float s2 = lanes[2];
+    float s3 = lanes[3];
+    for (int i = 4; i < LANES; i += 4) {
+      s0 += lanes[i];
+      s1 += lanes[i + 1];
+      s2 += lanes[i + 2];
+      s3 += lanes[i + 3];
     }
-    if (LANES == 16) {
-      w = w.add(w.rearrange(BY_ONE));
-    }
-    return w.lane(0);
+    return (s0 + s1) + (s2 + s3);
   }
 
-  private static VectorShuffle<Float> by(int distance) {
-    return VectorShuffle.fromOp(FLOATS, i -> (i + distance) % LANES);
-  }
-
-  static float product(float[] a, int aFrom, float[] b, int bFrom, int count) {
+  static float product(float[] a, int aFrom, float[] b, int bFrom, int count, float[] lanes) {
     FloatVector s0 = FloatVector.zero(FLOATS);
     FloatVector s1 = s0;
     int i = 0;
@@ -50,7 +49,7 @@ final class VectorLoops implements Loops {
           FloatVector.fromArray(FLOATS, a, aFrom + i + LANES)
               .fma(FloatVector.fromArray(FLOATS, b, bFrom + i + LANES), s1);
     }
-    float sum = total(s0.add(s1));
+    float sum = total(s0.add(s1), lanes);
     for (; i < count; i++) {
       sum += a[aFrom + i] * b[bFrom + i];
     }

@@ -1,6 +1,7 @@
 package dev.llama.cpu;
 
 import static dev.llama.cpu.VectorCodecs.FLOATS;
+import static dev.llama.cpu.VectorLoops.LANES_SLOT;
 
 import dev.llama.DType;
 import java.util.Arrays;
@@ -88,6 +89,7 @@ final class VectorMatrixProduct implements MatrixProduct {
     private final float[] weights; // [OUTPUTS, CHUNK]
     private final float[] inputs; // [rows, CHUNK]
     private final float[] sums; // [rows, to - from]
+    private final float[] lanes;
 
     Block(
         CpuTensor out,
@@ -112,6 +114,7 @@ final class VectorMatrixProduct implements MatrixProduct {
       weights = scratch.floats(WEIGHTS, OUTPUTS * CHUNK);
       inputs = scratch.floats(INPUTS, rows * CHUNK);
       sums = scratch.floats(SUMS, rows * (to - from));
+      lanes = scratch.floats(LANES_SLOT, LANES);
     }
 
     void multiply() {
@@ -157,24 +160,38 @@ final class VectorMatrixProduct implements MatrixProduct {
     private void fourOutputs(int o, int outputs, int count) {
       int r = 0;
       for (; r <= rows - 3; r += 3) {
-        fourByThree(weights, inputs, r * CHUNK, count, sums, r * outputs + o, outputs);
+        fourByThree(weights, inputs, r * CHUNK, count, sums, r * outputs + o, outputs, lanes);
       }
       for (; r < rows; r++) {
-        fourByOne(weights, inputs, r * CHUNK, count, sums, r * outputs + o);
+        fourByOne(weights, inputs, r * CHUNK, count, sums, r * outputs + o, lanes);
       }
     }
 
     private void fewOutputs(int o, int some, int outputs, int count) {
       for (int i = 0; i < some; i++) {
         for (int r = 0; r < rows; r++) {
-          sums[r * outputs + o + i] +=
-              VectorLoops.product(weights, i * CHUNK, inputs, r * CHUNK, count);
+          oneByOne(weights, i * CHUNK, inputs, r * CHUNK, count, sums, r * outputs + o + i, lanes);
         }
       }
     }
   }
 
-  private static void fourByOne(float[] w, float[] x, int at, int count, float[] sums, int sum) {
+  /** All kernels add up in this order: how outputs are shared out must not change a result. */
+  private static void oneByOne(
+      float[] w, int wAt, float[] x, int at, int count, float[] sums, int sum, float[] lanes) {
+    FloatVector s = FloatVector.zero(FLOATS);
+    int i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      s =
+          FloatVector.fromArray(FLOATS, w, wAt + i)
+              .fma(FloatVector.fromArray(FLOATS, x, at + i), s);
+    }
+    sums[sum] += VectorLoops.total(s, lanes);
+    sums[sum] += rest(w, wAt + i, x, at + i, count - i);
+  }
+
+  private static void fourByOne(
+      float[] w, float[] x, int at, int count, float[] sums, int sum, float[] lanes) {
     FloatVector s0 = FloatVector.zero(FLOATS);
     FloatVector s1 = s0;
     FloatVector s2 = s0;
@@ -187,15 +204,15 @@ final class VectorMatrixProduct implements MatrixProduct {
       s2 = FloatVector.fromArray(FLOATS, w, 2 * CHUNK + i).fma(v, s2);
       s3 = FloatVector.fromArray(FLOATS, w, 3 * CHUNK + i).fma(v, s3);
     }
-    sums[sum] += VectorLoops.total(s0) + rest(w, i, x, at + i, count - i);
-    sums[sum + 1] += VectorLoops.total(s1) + rest(w, CHUNK + i, x, at + i, count - i);
-    sums[sum + 2] += VectorLoops.total(s2) + rest(w, 2 * CHUNK + i, x, at + i, count - i);
-    sums[sum + 3] += VectorLoops.total(s3) + rest(w, 3 * CHUNK + i, x, at + i, count - i);
+    add(s0, s1, s2, s3, sums, sum, lanes);
+    for (int o = 0; o < OUTPUTS; o++) {
+      sums[sum + o] += rest(w, o * CHUNK + i, x, at + i, count - i);
+    }
   }
 
   /** The sums of a row of x are {@code stride} before those of the next. */
   private static void fourByThree(
-      float[] w, float[] x, int at, int count, float[] sums, int sum, int stride) {
+      float[] w, float[] x, int at, int count, float[] sums, int sum, int stride, float[] lanes) {
     FloatVector s00 = FloatVector.zero(FLOATS);
     FloatVector s01 = s00;
     FloatVector s02 = s00;
@@ -230,24 +247,28 @@ final class VectorMatrixProduct implements MatrixProduct {
       s31 = v.fma(x1, s31);
       s32 = v.fma(x2, s32);
     }
-    add(s00, s10, s20, s30, sums, sum);
-    add(s01, s11, s21, s31, sums, sum + stride);
-    add(s02, s12, s22, s32, sums, sum + 2 * stride);
-    if (i < count) {
-      for (int r = 0; r < 3; r++) {
-        for (int o = 0; o < OUTPUTS; o++) {
-          sums[sum + r * stride + o] += rest(w, o * CHUNK + i, x, at + r * CHUNK + i, count - i);
-        }
+    add(s00, s10, s20, s30, sums, sum, lanes);
+    add(s01, s11, s21, s31, sums, sum + stride, lanes);
+    add(s02, s12, s22, s32, sums, sum + 2 * stride, lanes);
+    for (int r = 0; r < 3; r++) {
+      for (int o = 0; o < OUTPUTS; o++) {
+        sums[sum + r * stride + o] += rest(w, o * CHUNK + i, x, at + r * CHUNK + i, count - i);
       }
     }
   }
 
   private static void add(
-      FloatVector s0, FloatVector s1, FloatVector s2, FloatVector s3, float[] sums, int sum) {
-    sums[sum] += VectorLoops.total(s0);
-    sums[sum + 1] += VectorLoops.total(s1);
-    sums[sum + 2] += VectorLoops.total(s2);
-    sums[sum + 3] += VectorLoops.total(s3);
+      FloatVector s0,
+      FloatVector s1,
+      FloatVector s2,
+      FloatVector s3,
+      float[] sums,
+      int sum,
+      float[] lanes) {
+    sums[sum] += VectorLoops.total(s0, lanes);
+    sums[sum + 1] += VectorLoops.total(s1, lanes);
+    sums[sum + 2] += VectorLoops.total(s2, lanes);
+    sums[sum + 3] += VectorLoops.total(s3, lanes);
   }
 
   private static float rest(float[] w, int wFrom, float[] x, int xFrom, int count) {
