@@ -1,6 +1,6 @@
 # What to compile, and how for each instruction set; for build.sh and test.sh.
 
-kernels="product quantized attention rows"
+kernels="product quantized attention rows grad_product grad_attention grad_rows"
 
 flags="-std=gnu11 -O3 -ffreestanding -fvisibility=hidden -fno-stack-protector
   -fno-asynchronous-unwind-tables -fno-tree-loop-distribute-patterns -fno-math-errno

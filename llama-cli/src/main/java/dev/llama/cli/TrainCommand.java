@@ -215,8 +215,7 @@ final class TrainCommand implements Callable<Integer> {
         throw new TrainingException(
             folder.path() + ": there is no checkpoint to resume from; leave out --resume");
       }
-      Files.writeString(
-          folder.path().resolve(RUN_FILE), RunFile.text(spec.commandLine().getParseResult()));
+      folder.write(RUN_FILE, RunFile.text(spec.commandLine().getParseResult()));
       return train(folder, checkpoint, mode == Mode.TRAIN_AND_EVALUATE);
     }
   }
@@ -406,7 +405,7 @@ final class TrainCommand implements Callable<Integer> {
       json.addProperty("model", folder.model().toString());
     }
     json.addProperty("curve", folder.curve().toString());
-    print(json);
+    common.print(io, json);
     if (stopped) {
       io.err()
           .println(
@@ -417,18 +416,6 @@ final class TrainCommand implements Callable<Integer> {
       return Main.INTERRUPTED;
     }
     return 0;
-  }
-
-  private void print(JsonObject json) {
-    if (common.isJson()) {
-      Json.print(io, json);
-      return;
-    }
-    Table table = new Table("ll");
-    json.entrySet()
-        .forEach(e -> table.row(e.getKey().replace('_', ' '), e.getValue().getAsString()));
-    table.print(io.out());
-    io.flush();
   }
 
   private int evaluate(Optional<Path> checkpoint) throws IOException {
@@ -459,7 +446,7 @@ final class TrainCommand implements Callable<Integer> {
       json.addProperty("validation_loss", evaluation.loss());
       json.addProperty("perplexity", evaluation.perplexity());
       json.addProperty("seconds", evaluation.seconds());
-      print(json);
+      common.print(io, json);
       return 0;
     }
   }

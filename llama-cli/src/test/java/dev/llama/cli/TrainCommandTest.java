@@ -110,6 +110,17 @@ class TrainCommandTest {
         trained.json().get("validation_loss").getAsDouble(),
         result.json().get("validation_loss").getAsDouble());
     assertEquals(before, metrics());
+    // The command that works for every model, through sessions, measures the same.
+    Cli other =
+        Cli.real(
+            "eval", "-m", trained.json().get("model").getAsString(), "--length=16",
+            "--data", folder.resolve("data.txt").toString(), "--format=json");
+    assertEquals(0, other.exitCode(), other.err());
+    assertEquals(
+        result.json().get("validation_loss").getAsDouble(),
+        other.json().get("nll").getAsDouble(),
+        1e-5);
+    assertEquals(result.json().get("scored"), other.json().get("scored"));
   }
 
   @Test
