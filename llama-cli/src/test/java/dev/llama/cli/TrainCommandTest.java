@@ -113,8 +113,13 @@ class TrainCommandTest {
     // The command that works for every model, through sessions, measures the same.
     Cli other =
         Cli.real(
-            "eval", "-m", trained.json().get("model").getAsString(), "--length=16",
-            "--data", folder.resolve("data.txt").toString(), "--format=json");
+            "eval",
+            "-m",
+            trained.json().get("model").getAsString(),
+            "--length=16",
+            "--data",
+            folder.resolve("data.txt").toString(),
+            "--format=json");
     assertEquals(0, other.exitCode(), other.err());
     assertEquals(
         result.json().get("validation_loss").getAsDouble(),

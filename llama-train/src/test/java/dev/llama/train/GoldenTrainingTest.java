@@ -29,9 +29,9 @@ class GoldenTrainingTest {
   /**
    * The definition of every operation, in double arithmetic, gives the reference's numbers, and the
    * CPU backend does every step as the definition does. It is put back on the track after each:
-   * alone, any float32 arithmetic may leave it by chance. In plain_clip_2, the first gradient of one
-   * element of a rare token's embedding is -1e-6, the sum of terms of 1e-2; whoever gets +3e-7 moves
-   * that element by the whole learning rate the other way, because AdamW looks at the sign.
+   * alone, any float32 arithmetic may leave it by chance. In plain_clip_2, the first gradient of
+   * one element of a rare token's embedding is -1e-6, the sum of terms of 1e-2; whoever gets +3e-7
+   * moves that element by the whole learning rate the other way, because AdamW looks at the sign.
    */
   @ParameterizedTest
   @CsvSource({
