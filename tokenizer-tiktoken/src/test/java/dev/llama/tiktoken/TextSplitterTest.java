@@ -18,8 +18,7 @@ class TextSplitterTest {
     List<String> pieces = new ArrayList<>();
     splitter.split(
         text,
-        (utf8, from, to) ->
-            pieces.add(new String(utf8, from, to - from, StandardCharsets.UTF_8)));
+        (utf8, from, to) -> pieces.add(new String(utf8, from, to - from, StandardCharsets.UTF_8)));
     return pieces;
   }
 

@@ -6,8 +6,8 @@ import java.util.Locale;
  * Sequences of nucleotides with a structure that a model can learn: families of repeats that occur
  * again and again with some mutations, on either strand; short tandem repeats; genes of codons
  * between a start and a stop, behind a motif; and a background in which every letter depends on the
- * two before it. Drawn at random, with no likeness to any genome. As in published genomes,
- * repeats are in lower case. Immutable; safe for use by many threads at once.
+ * two before it. Drawn at random, with no likeness to any genome. As in published genomes, repeats
+ * are in lower case. Immutable; safe for use by many threads at once.
  */
 public final class Nucleotides {
   private static final String LETTERS = "ACGT";
