@@ -154,7 +154,7 @@ enum { ROUNDED_BYTES = 448 }; /* of 256 activations */
 /* By the kernels for few rows, or by those for many. */
 static void multiply(const struct stored *f, int many, float *out, const float *x, int rows,
                      const uint8_t *w, int inputs, int outputs, int add) {
-  size_t packed_bytes = (size_t)((rows + 31) / 32 * 32) * (size_t)((inputs + 255) / 256 * 256) * 4;
+  size_t packed_bytes = (size_t)((rows + 31) / 32 * 32) * (size_t)((inputs + 255) / 256 * 256) * 6;
   uint8_t *packed = aligned_alloc(64, packed_bytes);
   if (many) {
     uint8_t *scratch = aligned_alloc(64, 1 << 20);
@@ -173,9 +173,9 @@ static void multiply(const struct stored *f, int many, float *out, const float *
   free(packed);
 }
 
-/* What tiles of a matrix unit lose of a product: rounding of both to BF16, or of what is left. */
+/* What tiles of a matrix unit lose of a product with quantised weights: both are rounded to BF16. */
 static double lost(const struct stored *f, int many) {
-  return !many || !has_tiles ? 0 : is_plain(f) ? 0x1p-16 : 0x1p-7;
+  return !many || !has_tiles || is_plain(f) ? 0 : 0x1p-7;
 }
 
 static void product(const struct stored *f, int many, int rows, int inputs, int outputs, int add) {

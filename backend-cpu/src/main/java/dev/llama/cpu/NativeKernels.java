@@ -100,10 +100,12 @@ final class NativeKernels {
   /** Rows that {@link #pack} may be given at a time, but for the last: a multiple of this. */
   static final int PACKED_ROWS = 32;
 
+  private static final int PACKED_BYTES = 6; // three numbers of BF16, see amx.c
+
   /** Returns an upper bound of the size of {@code rows} rows that {@link #pack} has prepared. */
   static int packedBytes(long rows, long inputs) {
     long padded = (rows + PACKED_ROWS - 1) / PACKED_ROWS * PACKED_ROWS;
-    return Math.toIntExact(padded * ((inputs + 255) / 256 * 256) * Float.BYTES);
+    return Math.toIntExact(padded * ((inputs + 255) / 256 * 256) * PACKED_BYTES);
   }
 
   /**
