@@ -30,6 +30,7 @@ class AllocationTest {
   private static final int SIZE = 64;
   private static final int TOKENS = 300;
   private static final int LIMIT = 64; // bytes per token, of seven operations
+  private static final int ROUNDS = 5;
 
   /** A block of a decoder, for one row. */
   private static final class Block {
@@ -116,10 +117,13 @@ class AllocationTest {
       cache.reserve(4 * TOKENS);
       Block block = new Block(backend);
       int[] token = {0};
-      block.run(cache, batch, token, 0);
-      block.run(cache, batch, token, 3 * TOKENS);
-      long few = block.run(cache, batch, token, 0);
-      long many = block.run(cache, batch, token, 3 * TOKENS);
+      // Until it is compiled, code allocates what the compiler later finds needless.
+      long few = Long.MAX_VALUE;
+      long many = Long.MAX_VALUE;
+      for (int round = 0; round < ROUNDS; round++) {
+        few = Math.min(few, block.run(cache, batch, token, 0));
+        many = Math.min(many, block.run(cache, batch, token, 3 * TOKENS));
+      }
       assertTrue(few < LIMIT * TOKENS, few + " bytes for " + TOKENS + " tokens");
       assertTrue(many < LIMIT * TOKENS, many + " bytes for " + TOKENS + " tokens behind others");
     }
