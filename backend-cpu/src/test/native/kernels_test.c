@@ -266,9 +266,10 @@ static void attention(int half_floats, int group, int size, int rows, int count,
   float *q = malloc(sizeof(float) * (size_t)(rows * width));
   float *out = malloc(sizeof(float) * (size_t)(rows * width));
   float *kv = malloc(sizeof(float) * (size_t)(2 * rows * HEADS * size));
-  float *work = malloc(sizeof(float) * (size_t)(rows * group * (size + 16 + PAGE + 2 + size) +
-                                                2 * PAGE * (size + 16) + 64));
-  float *part = malloc(sizeof(float) * (size_t)(parts * group * (size + 2)));
+  float *work = malloc(sizeof(float) * HEADS *
+                       (size_t)(rows * group * (size + 16 + PAGE + 2 + size) +
+                                2 * PAGE * (size + 16) + 64));
+  float *part = malloc(sizeof(float) * (size_t)(HEADS * parts * group * (size + 2)));
   double *weights = malloc(sizeof(double) * (size_t)count);
   for (int i = 0; i < 2 * plane * pages; i++) {
     fill(f, cache + i * bytes);
@@ -292,16 +293,17 @@ static void attention(int half_floats, int group, int size, int rows, int count,
   char what[80];
   snprintf(what, sizeof what, "attention %s, group %d, size %d, %d of %d, window %d, %d parts",
            f->name, group, size, rows, count, window, parts);
+  const int step = group * (size + 2);
+  for (int p = 0; parts > 1 && p < parts; p++) {
+    k->attention(a, 0, HEADS, 0, 1, count / PAGE * p / parts * PAGE,
+                 p + 1 == parts ? count : count / PAGE * (p + 1) / parts * PAGE, work,
+                 part + p * HEADS * step, 0);
+  }
   for (int h = 0; h < HEADS; h++) {
-    for (int p = 0; parts > 1 && p < parts; p++) {
-      k->attention(a, h, 0, 1, count / PAGE * p / parts * PAGE,
-                   p + 1 == parts ? count : count / PAGE * (p + 1) / parts * PAGE, work,
-                   part + p * group * (size + 2), 0);
-    }
     if (parts > 1) {
-      k->attention_merge(a, h, 0, part, parts);
+      k->attention_merge(a, h, 0, part + h * step, HEADS * step, parts);
     } else {
-      k->attention(a, h, 0, rows, 0, count, work, 0, 0);
+      k->attention(a, h, 1, 0, rows, 0, count, work, 0, 0);
     }
   }
   for (int r = 0; r < rows; r++) {

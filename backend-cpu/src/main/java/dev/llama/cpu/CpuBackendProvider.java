@@ -11,10 +11,11 @@ import java.util.Optional;
 
 /**
  * Runs on any CPU. Variants: {@code native}, own kernels in C, and OpenBLAS for large products if
- * it is there; {@code openblas}, OpenBLAS and plain Java; {@code reference}, plain Java alone. The
- * kernels use the best instruction set that the CPU has; the system property {@code
- * llama.cpu.level} names a lesser one ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code
- * amx}, {@code neon}, {@code dotprod}) before the first use.
+ * it is there; {@code vector}, Java's Vector API, where Java was started with it; {@code openblas},
+ * OpenBLAS and plain Java; {@code reference}, plain Java alone. The kernels use the best
+ * instruction set that the CPU has; the system property {@code llama.cpu.level} names a lesser one
+ * ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code amx}, {@code neon}, {@code dotprod}) before the
+ * first use.
  */
 public final class CpuBackendProvider implements BackendProvider {
   private static final String NATIVE = "native";
@@ -37,19 +38,26 @@ public final class CpuBackendProvider implements BackendProvider {
   public Availability probe() {
     List<String> losses = new ArrayList<>();
     List<String> parts = new ArrayList<>();
-    int score = 10;
+    Optional<String> noVector = VectorTier.missing();
+    int score = noVector.isPresent() ? 10 : 60;
     try {
       parts.add(OpenBlasLoader.load().version());
-      score = 50;
+      score = Math.max(score, 50);
     } catch (BackendException e) {
-      losses.add("prefill is several times slower without OpenBLAS: " + e.getMessage());
+      losses.add("prefill is slower without OpenBLAS: " + e.getMessage());
     }
     try {
       parts.add(0, NativeLibrary.load().description());
       score = 100;
     } catch (BackendException e) {
-      parts.add("plain Java");
       losses.add("generation is several times slower without native kernels: " + e.getMessage());
+      if (noVector.isPresent()) {
+        parts.add("plain Java");
+        losses.add("and slower still because " + noVector.get());
+      } else {
+        parts.clear(); // what runs then uses no library
+        parts.add("Java's Vector API");
+      }
     }
     return new Availability(
         score,
@@ -92,6 +100,9 @@ public final class CpuBackendProvider implements BackendProvider {
     try {
       library = NativeLibrary.load();
     } catch (BackendException e) {
+      if (!VectorTier.missing().isPresent()) {
+        return openVector(threads);
+      }
       OpenBlas blas = openBlasOrNull();
       return blas == null ? openReference(threads) : openBlas(blas, threads);
     }
