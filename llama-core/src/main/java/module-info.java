@@ -1,7 +1,8 @@
 /**
  * Loads models and runs the decoder, behind llama-api. The only packages that applications may use
  * directly are {@link dev.llama.core.catalogue} and {@link dev.llama.core.plan}, for planning
- * tools; llama-train sees the packages that it needs for models of its own.
+ * tools, and {@link dev.llama.core.quantize}; llama-train sees the packages that it needs for
+ * models of its own.
  */
 @SuppressWarnings("module") // llama-train is built after this module, and need not be there
 module dev.llama.core {
@@ -11,6 +12,7 @@ module dev.llama.core {
 
   exports dev.llama.core.catalogue;
   exports dev.llama.core.plan;
+  exports dev.llama.core.quantize;
   exports dev.llama.core.config to
       dev.llama.train;
   exports dev.llama.core.files to

@@ -107,7 +107,7 @@ final class BlockCodecs {
   }
 
   static float half(byte[] raw, int at) {
-    return Float16.toFloat((short) ((raw[at] & 0xff) | raw[at + 1] << 8));
+    return Float16.lookUp((raw[at] & 0xff) | raw[at + 1] << 8);
   }
 
   private static int word(byte[] raw, int at) {

@@ -23,9 +23,17 @@ final class JavaAttention implements Attention {
   private static final int VALUES = 3;
 
   private final WorkerPool pool;
+  private final Loops loops;
 
+  /** Attends with the loops of plain Java. */
   JavaAttention(WorkerPool pool) {
+    this(pool, Loops.PLAIN);
+  }
+
+  /** Attends with given loops. */
+  JavaAttention(WorkerPool pool, Loops loops) {
     this.pool = pool;
+    this.loops = loops;
   }
 
   @Override
@@ -64,7 +72,7 @@ final class JavaAttention implements Attention {
   }
 
   /** A few rows of a run, and all query heads of one key head. */
-  private static final class Rows {
+  private final class Rows {
     private final KeyValues source;
     private final CpuBatch.Run run;
     private final AttentionSpec spec;
@@ -159,7 +167,7 @@ final class JavaAttention implements Attention {
       }
       int size = spec.headDim();
       for (int j = from; j < to; j++) {
-        scores[j] = Vectors.dot(queries[i], 0, keys, j * size, size);
+        scores[j] = loops.dot(queries[i], 0, keys, j * size, size, scratch);
       }
       float max = Vectors.max(scores, from, to, maxima[i]);
       if (max > maxima[i]) {

@@ -124,13 +124,13 @@ final class SuperBlockCodecs {
   private SuperBlockCodecs() {}
 
   /** Scale of a group in the packing of Q4_K: 0-3 in bytes 0-3, the rest in 8-11 and top bits. */
-  private static int scale(byte[] raw, int at, int group) {
+  static int scale(byte[] raw, int at, int group) {
     return group < 4
         ? raw[at + group] & 63
         : raw[at + group + 4] & 15 | (raw[at + group - 4] >> 6 & 3) << 4;
   }
 
-  private static int minimum(byte[] raw, int at, int group) {
+  static int minimum(byte[] raw, int at, int group) {
     return group < 4
         ? raw[at + group + 4] & 63
         : raw[at + group + 4] >> 4 & 15 | (raw[at + group] >> 6 & 3) << 4;

@@ -56,7 +56,8 @@ class CpuBackendProviderTest {
   void unknownVariantsAndThreadsAreRefused() {
     CpuBackendProvider provider = new CpuBackendProvider();
     BackendException e = assertThrows(BackendException.class, () -> provider.open(variant("mkl")));
-    assertEquals("cpu has no variant \"mkl\"; it has: native, openblas, reference", e.getMessage());
+    assertEquals(
+        "cpu has no variant \"mkl\"; it has: native, openblas, vector, reference", e.getMessage());
     assertThrows(
         InvalidInputException.class,
         () -> provider.open(new BackendOptions(Optional.of("reference"), -1)));

@@ -68,6 +68,7 @@ public final class Main {
             .addSubcommand(new PresetsCommand(io))
             .addSubcommand(new BenchCommand(io))
             .addSubcommand(new EvalCommand(io))
+            .addSubcommand(new QuantizeCommand(io))
             .addSubcommand(new TrainCommand(io))
             .addSubcommand(new TrainTokenizerCommand(io))
             .addSubcommand(new GenerateStoriesCommand(io))

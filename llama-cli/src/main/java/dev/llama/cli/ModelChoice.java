@@ -6,6 +6,7 @@ import dev.llama.LoadListener;
 import dev.llama.Model;
 import dev.llama.ModelOptions;
 import dev.llama.SessionOptions;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Optional;
 import java.util.function.BiFunction;
@@ -20,7 +21,9 @@ final class ModelChoice {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "PATH",
-      description = "Folder with config.json and safetensors weights, or a .gguf file. Required.")
+      description =
+          "Folder with config.json and safetensors weights, or a .gguf file. Required, but"
+              + " for generate, which has a small model of its own that tells stories.")
   private Path path;
 
   @Option(
@@ -53,6 +56,20 @@ final class ModelChoice {
       throw new ParameterException(spec.commandLine(), "Missing required option '--model=PATH'");
     }
     return path;
+  }
+
+  /** Whether a model was named. */
+  boolean isGiven() {
+    return path != null;
+  }
+
+  /** Loads the weights; those of the model that comes with the command line if none was named. */
+  Model loadOrBundled(Streams io, CommandSpec spec) throws IOException {
+    if (path == null) {
+      path = BundledModel.extract();
+      io.err().println("llama: no --model: the bundled model, which knows little stories only");
+    }
+    return load(io, spec);
   }
 
   /** The variant of the backend that was asked for. */

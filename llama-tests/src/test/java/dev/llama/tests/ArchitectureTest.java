@@ -78,12 +78,13 @@ class ArchitectureTest {
     "dev.llama.spi, dev.llama.spi",
     "dev.llama.core.., org.slf4j..|com.google.gson..",
     "dev.llama.train.., dev.llama.core..|org.slf4j..",
-    "dev.llama.cpu.., org.slf4j..|org.bytedeco..",
+    "dev.llama.cpu.., org.slf4j..|org.bytedeco..|jdk.incubator.vector",
     "dev.llama.cuda.., org.slf4j..|com.sun.jna..",
     "dev.llama.tiktoken.., org.slf4j..",
     "dev.llama.sentencepiece.., org.slf4j..",
-    "dev.llama.cli.., dev.llama.core.catalogue|dev.llama.core.plan|dev.llama.train..|org.slf4j.."
-        + "|com.google.gson..|picocli..|me.tongfei.progressbar..|com.sun.net.httpserver"
+    "dev.llama.cli.., dev.llama.core.catalogue|dev.llama.core.plan|dev.llama.core.quantize"
+        + "|dev.llama.train..|org.slf4j..|com.google.gson..|picocli..|me.tongfei.progressbar.."
+        + "|com.sun.net.httpserver"
   })
   void modulesSeeTheApiAndWhatIsListed(String module, String others) {
     List<String> seen = new ArrayList<>(List.of("java..", "sun.misc", API, SPI, module));

@@ -61,7 +61,9 @@ class ModuleDescriptorsTest {
     Map<String, Set<String>> expected =
         Map.of(
             "dev.llama.api", Set.of("dev.llama", "dev.llama.spi"),
-            "dev.llama.core", Set.of("dev.llama.core.catalogue", "dev.llama.core.plan"),
+            "dev.llama.core",
+                Set.of(
+                    "dev.llama.core.catalogue", "dev.llama.core.plan", "dev.llama.core.quantize"),
             "dev.llama.train",
                 Set.of("dev.llama.train", "dev.llama.train.data", "dev.llama.train.samples"));
     modules()

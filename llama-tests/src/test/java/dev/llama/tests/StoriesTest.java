@@ -66,7 +66,7 @@ class StoriesTest {
     }
   }
 
-  private static double meanNll(Model model, JsonArray array) {
+  static double meanNll(Model model, JsonArray array) {
     int[] ids = Fixtures.ints(array);
     double[] sum = new double[1];
     try (Session session = model.newSession()) {

@@ -4,6 +4,7 @@ import dev.llama.Tokenizer;
 import dev.llama.TokenizerOptions;
 import dev.llama.spi.TokenizerProvider;
 import dev.llama.spi.TokenizerSource;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -24,6 +25,19 @@ public final class SentencePieceProvider implements TokenizerProvider {
 
   @Override
   public Optional<Tokenizer> open(TokenizerSource source, TokenizerOptions options) {
+    return definition(source).map(d -> new SentencePieceTokenizer(d.with(options)));
+  }
+
+  @Override
+  public Optional<Map<String, Object>> ggufMetadata(
+      TokenizerSource source, TokenizerOptions options) {
+    if (source instanceof TokenizerSource.GgufVocabulary gguf) {
+      return Optional.of(gguf.metadata()).filter(GgufReader::recognises);
+    }
+    return definition(source).map(d -> GgufExport.of(d.with(options)));
+  }
+
+  private static Optional<Definition> definition(TokenizerSource source) {
     Definition definition = null;
     if (source instanceof TokenizerSource.ModelFile file) {
       if (file.bytes().length > 0 && file.bytes()[0] == FIRST_BYTE) {
@@ -38,8 +52,6 @@ public final class SentencePieceProvider implements TokenizerProvider {
         definition = GgufReader.read(gguf.origin(), gguf.metadata());
       }
     }
-    return definition == null
-        ? Optional.empty()
-        : Optional.of(new SentencePieceTokenizer(definition.with(options)));
+    return Optional.ofNullable(definition);
   }
 }

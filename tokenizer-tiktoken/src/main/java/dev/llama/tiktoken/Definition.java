@@ -37,6 +37,9 @@ final class Definition {
   boolean addsBos;
   Splitter splitter;
 
+  /** The pattern that the splitter stands for. */
+  String pattern;
+
   /** Whether a space goes before text that does not begin with one. */
   boolean prefixesSpace;
 
@@ -116,6 +119,26 @@ final class Definition {
   /** Adds a token at which a model stops. */
   void stop(int id) {
     stopIds.add(id);
+  }
+
+  /** Returns the number of ids. */
+  int size() {
+    return size;
+  }
+
+  /** Returns the bytes of a token, or {@code null} where an id has none. */
+  byte[] token(int id) {
+    return tokens[id];
+  }
+
+  /** Returns the tokens that are recognised in text. */
+  List<AddedToken> added() {
+    return added;
+  }
+
+  /** Returns the file. */
+  Path origin() {
+    return origin;
   }
 
   /** Returns whether an id is a token that text is made of. */

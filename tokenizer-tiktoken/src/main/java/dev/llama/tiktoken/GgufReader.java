@@ -16,11 +16,11 @@ final class GgufReader {
   private static final String PREFIX = "tokenizer.ggml.";
 
   // Values of token_type.
-  private static final int NORMAL = 1;
+  static final int NORMAL = 1;
   private static final int UNKNOWN = 2;
-  private static final int CONTROL = 3;
-  private static final int USER_DEFINED = 4;
-  private static final int UNUSED = 5;
+  static final int CONTROL = 3;
+  static final int USER_DEFINED = 4;
+  static final int UNUSED = 5;
 
   private final Path origin;
   private final Map<String, Object> metadata;
@@ -37,9 +37,14 @@ final class GgufReader {
 
   /** Reads a vocabulary unless it is of another family. */
   static Optional<Tokenizer> read(TokenizerSource.GgufVocabulary source, TokenizerOptions options) {
-    return "gpt2".equals(source.metadata().get(PREFIX + "model"))
+    return recognises(source.metadata())
         ? Optional.of(new GgufReader(source).tokenizer(options))
         : Optional.empty();
+  }
+
+  /** Returns whether a vocabulary is of this family. */
+  static boolean recognises(Map<String, Object> metadata) {
+    return "gpt2".equals(metadata.get(PREFIX + "model"));
   }
 
   private Tokenizer tokenizer(TokenizerOptions options) {

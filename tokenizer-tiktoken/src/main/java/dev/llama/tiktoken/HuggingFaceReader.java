@@ -32,6 +32,23 @@ final class HuggingFaceReader {
   /** Reads a file unless it is of another family than byte-level BPE. */
   static Optional<Tokenizer> read(
       TokenizerSource.HuggingFaceJson source, TokenizerOptions options) {
+    return reader(source)
+        .map(reader -> reader.definition(options).build((bytes, table) -> reader.merges()));
+  }
+
+  /** Reads a file unless it is of another family, and writes it as GGUF metadata. */
+  static Optional<Map<String, Object>> ggufMetadata(
+      TokenizerSource.HuggingFaceJson source, TokenizerOptions options) {
+    return reader(source)
+        .map(
+            reader -> {
+              Definition definition = reader.definition(options);
+              reader.merges(); // checks them
+              return GgufExport.of(definition, MergeList.texts(reader.model.list("merges")));
+            });
+  }
+
+  private static Optional<HuggingFaceReader> reader(TokenizerSource.HuggingFaceJson source) {
     Path origin = source.origin();
     JsonObject document = new JsonObject(origin, "", source.document());
     JsonObject model = document.object("model");
@@ -39,7 +56,7 @@ final class HuggingFaceReader {
     if (!type.equals("BPE") || model.flag("byte_fallback", false) || !isByteLevel(document)) {
       return Optional.empty();
     }
-    return Optional.of(new HuggingFaceReader(origin, document, model).tokenizer(options));
+    return Optional.of(new HuggingFaceReader(origin, document, model));
   }
 
   private static boolean isByteLevel(JsonObject document) {
@@ -47,14 +64,16 @@ final class HuggingFaceReader {
         || SplitReader.mentions(document.get("decoder"), "ByteLevel");
   }
 
-  private Tokenizer tokenizer(TokenizerOptions options) {
+  private Definition definition(TokenizerOptions options) {
     refuseUnsupported();
     readVocabulary();
     readAddedTokens();
     if (options.pattern().isPresent()) {
-      definition.splitter = RanksReader.splitter(options.pattern().get(), true);
+      definition.pattern = options.pattern().get();
+      definition.splitter = RanksReader.splitter(definition.pattern, true);
     } else {
       SplitReader split = new SplitReader(document.get("pre_tokenizer"), origin);
+      definition.pattern = split.pattern();
       definition.splitter = split.splitter();
       definition.prefixesSpace = split.prefixesSpace();
     }
@@ -62,7 +81,7 @@ final class HuggingFaceReader {
     definition.addsBos = definition.bos.isPresent();
     definition.wholePiecesFirst = model.flag("ignore_merges", false);
     definition.apply(options);
-    return definition.build((bytes, table) -> merges());
+    return definition;
   }
 
   /** Refuses what would change the result and is not implemented. */

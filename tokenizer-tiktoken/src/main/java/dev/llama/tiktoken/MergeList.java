@@ -1,6 +1,7 @@
 package dev.llama.tiktoken;
 
 import dev.llama.FormatException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntFunction;
@@ -40,6 +41,16 @@ final class MergeList {
       table.put(left, right, rank);
     }
     return table;
+  }
+
+  /** Writes merges that {@link #table} has accepted in their shorter form. */
+  static List<String> texts(List<?> merges) {
+    List<String> texts = new ArrayList<>(merges.size());
+    for (Object merge : merges) {
+      String[] pair = pair(merge);
+      texts.add(pair[0] + " " + pair[1]);
+    }
+    return texts;
   }
 
   private static String[] pair(Object merge) {

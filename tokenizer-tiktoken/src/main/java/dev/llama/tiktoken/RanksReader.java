@@ -7,8 +7,11 @@ import dev.llama.TokenizerOptions;
 import dev.llama.spi.TokenizerSource;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.PatternSyntaxException;
 
@@ -31,7 +34,15 @@ final class RanksReader {
   static Tokenizer read(TokenizerSource.ModelFile source, TokenizerOptions options) {
     RanksReader reader = new RanksReader(source);
     reader.lines();
-    return reader.tokenizer(options);
+    return reader.definition(options).build(reader::merges);
+  }
+
+  /** Reads a file of which it is known that it is no protobuf, and writes it as GGUF metadata. */
+  static Map<String, Object> ggufMetadata(
+      TokenizerSource.ModelFile source, TokenizerOptions options) {
+    RanksReader reader = new RanksReader(source);
+    reader.lines();
+    return GgufExport.of(reader.definition(options), reader.mergeTexts());
   }
 
   private void lines() {
@@ -120,7 +131,7 @@ final class RanksReader {
             + "; expected a token in base64, a space and its rank, as in tiktoken files");
   }
 
-  private Tokenizer tokenizer(TokenizerOptions options) {
+  private Definition definition(TokenizerOptions options) {
     Definition definition = new Definition(source.origin(), count + 256);
     for (int i = 0; i < count; i++) {
       if (ranks[i] >= count) {
@@ -145,8 +156,41 @@ final class RanksReader {
     definition.apply(options);
     definition.addsBos = true;
     definition.wholePiecesFirst = true;
-    definition.splitter = splitter(options.pattern().orElse(SplitPattern.LLAMA3), false);
-    return definition.build(this::merges);
+    definition.pattern = options.pattern().orElse(SplitPattern.LLAMA3);
+    definition.splitter = splitter(definition.pattern, false);
+    return definition;
+  }
+
+  /**
+   * Returns all pairs whose bytes together are a token, in the order of that token's rank, and for
+   * one token in the order of the ranks of its parts.
+   */
+  private List<String> mergeTexts() {
+    byte[][] byRank = new byte[count][];
+    for (int i = 0; i < count; i++) {
+      byRank[ranks[i]] = tokens[i];
+    }
+    Map<String, Integer> rankOf = new HashMap<>();
+    List<String> texts = new ArrayList<>(count);
+    for (int rank = 0; rank < count; rank++) {
+      texts.add(ByteAlphabet.write(byRank[rank]));
+      rankOf.put(texts.get(rank), rank);
+    }
+    List<String> merges = new ArrayList<>();
+    for (String text : texts) {
+      List<int[]> pairs = new ArrayList<>();
+      for (int cut = 1; cut < text.length(); cut++) {
+        Integer left = rankOf.get(text.substring(0, cut));
+        Integer right = rankOf.get(text.substring(cut));
+        if (left != null && right != null) {
+          pairs.add(new int[] {left, right});
+        }
+      }
+      pairs.sort(
+          (a, b) -> a[0] != b[0] ? Integer.compare(a[0], b[0]) : Integer.compare(a[1], b[1]));
+      pairs.forEach(pair -> merges.add(texts.get(pair[0]) + " " + texts.get(pair[1])));
+    }
+    return merges;
   }
 
   /**

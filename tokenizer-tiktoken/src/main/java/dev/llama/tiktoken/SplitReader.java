@@ -15,6 +15,7 @@ final class SplitReader {
           + " add_prefix_space; TokenizerOptions.pattern replaces the pre_tokenizer";
 
   private final Splitter splitter;
+  private final String pattern;
   private final boolean prefixesSpace;
 
   SplitReader(Object preTokenizer, Path origin) {
@@ -38,6 +39,12 @@ final class SplitReader {
       throw last.unsupported("use_regex", "false after a Split, true without one");
     }
     splitter = split ? split(steps.get(0)) : new Gpt2Splitter();
+    pattern = split ? regex(steps.get(0).object("pattern")) : SplitPattern.GPT2;
+  }
+
+  /** Returns the pattern that the splitter stands for. */
+  String pattern() {
+    return pattern;
   }
 
   Splitter splitter() {
@@ -92,14 +99,15 @@ final class SplitReader {
           "behavior", "Isolated without invert, or Removed with invert (here " + invert + ")");
     }
     JsonObject pattern = step.object("pattern");
-    String regex = pattern.string("Regex", "");
-    if (regex.isEmpty()) {
-      regex = Pattern.quote(pattern.string("String", null));
-    }
     try {
-      return SplitPattern.splitter(regex, !removed);
+      return SplitPattern.splitter(regex(pattern), !removed);
     } catch (PatternSyntaxException e) {
       throw pattern.unsupported("Regex", "what java.util.regex reads: " + e.getMessage());
     }
+  }
+
+  private static String regex(JsonObject pattern) {
+    String regex = pattern.string("Regex", "");
+    return regex.isEmpty() ? Pattern.quote(pattern.string("String", null)) : regex;
   }
 }

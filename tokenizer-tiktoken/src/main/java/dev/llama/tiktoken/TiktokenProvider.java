@@ -5,6 +5,7 @@ import dev.llama.TokenizerOptions;
 import dev.llama.spi.TextSplitter;
 import dev.llama.spi.TokenizerProvider;
 import dev.llama.spi.TokenizerSource;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -23,15 +24,35 @@ public final class TiktokenProvider implements TokenizerProvider {
   @Override
   public Optional<Tokenizer> open(TokenizerSource source, TokenizerOptions options) {
     if (source instanceof TokenizerSource.ModelFile file) {
-      // A protobuf begins with a field tag, which for the fields of SentencePiece is a control
-      // character; a text does not.
-      boolean protobuf = file.bytes().length > 0 && file.bytes()[0] >= 0 && file.bytes()[0] < ' ';
-      return protobuf ? Optional.empty() : Optional.of(RanksReader.read(file, options));
+      return isProtobuf(file) ? Optional.empty() : Optional.of(RanksReader.read(file, options));
     }
     if (source instanceof TokenizerSource.HuggingFaceJson json) {
       return HuggingFaceReader.read(json, options);
     }
     return GgufReader.read((TokenizerSource.GgufVocabulary) source, options);
+  }
+
+  @Override
+  public Optional<Map<String, Object>> ggufMetadata(
+      TokenizerSource source, TokenizerOptions options) {
+    if (source instanceof TokenizerSource.ModelFile file) {
+      return isProtobuf(file)
+          ? Optional.empty()
+          : Optional.of(RanksReader.ggufMetadata(file, options));
+    }
+    if (source instanceof TokenizerSource.HuggingFaceJson json) {
+      return HuggingFaceReader.ggufMetadata(json, options);
+    }
+    return Optional.of(((TokenizerSource.GgufVocabulary) source).metadata())
+        .filter(GgufReader::recognises);
+  }
+
+  /**
+   * A protobuf begins with a field tag, which for the fields of SentencePiece is a control
+   * character; a text does not.
+   */
+  private static boolean isProtobuf(TokenizerSource.ModelFile file) {
+    return file.bytes().length > 0 && file.bytes()[0] >= 0 && file.bytes()[0] < ' ';
   }
 
   @Override

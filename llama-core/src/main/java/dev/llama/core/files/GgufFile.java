@@ -4,6 +4,7 @@ import static dev.llama.core.files.Faults.fault;
 
 import dev.llama.DType;
 import dev.llama.FormatException;
+import dev.llama.InvalidInputException;
 import dev.llama.ModelConfig;
 import dev.llama.core.json.Json;
 import dev.llama.spi.RopeTable;
@@ -16,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -26,7 +28,7 @@ import java.util.Map;
  * when the file is opened; whether it describes a Llama, when {@link #config()} is asked for.
  */
 public final class GgufFile implements TensorSource {
-  private static final int MAGIC = 'G' | 'G' << 8 | 'U' << 16 | 'F' << 24;
+  static final int MAGIC = 'G' | 'G' << 8 | 'U' << 16 | 'F' << 24;
 
   /** Version 1 had 32-bit counts and was in use for some weeks of 2023. */
   private static final int OLDEST_VERSION = 2;
@@ -85,6 +87,7 @@ public final class GgufFile implements TensorSource {
 
   private final MappedFile file;
   private final Map<String, Object> metadata;
+  private final Map<String, GgufReader.Range> storedValues = new HashMap<>();
   private final Map<String, TensorData> tensors;
   private final List<String> foreignTensors;
 
@@ -97,7 +100,7 @@ public final class GgufFile implements TensorSource {
     GgufReader reader = new GgufReader(file.path(), file.slice(0, readable));
     checkMagicAndVersion(reader);
     int tensorCount = reader.count("number of tensors", LEAST_TENSOR_ENTRY);
-    metadata = reader.metadata(reader.metadataCount());
+    metadata = reader.metadata(reader.metadataCount(), storedValues);
     checkNotSplit();
     long alignment = alignment();
     List<Entry> entries = new ArrayList<>(tensorCount);
@@ -302,6 +305,24 @@ public final class GgufFile implements TensorSource {
    */
   public ModelConfig config() {
     return new GgufConfig(this).read();
+  }
+
+  /** Returns a value as it is stored: its type and its bytes. */
+  byte[] storedValue(String key) {
+    GgufReader.Range range = storedValues.get(key);
+    byte[] bytes = new byte[range.end() - range.start()];
+    file.slice(range.start(), bytes.length).get(bytes);
+    return bytes;
+  }
+
+  /** Returns the number that stands for a type in files. */
+  static int number(DType type) {
+    for (Map.Entry<Integer, DType> entry : TYPES.entrySet()) {
+      if (entry.getValue() == type) {
+        return entry.getKey();
+      }
+    }
+    throw new InvalidInputException("GGUF files cannot hold elements of type " + type);
   }
 
   /** Divisors of the rotary frequencies, where the file has them: [headDim / 2]. */

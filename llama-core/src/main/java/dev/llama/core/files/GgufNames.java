@@ -1,14 +1,19 @@
 package dev.llama.core.files;
 
+import java.util.HashMap;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** From the names that GGUF gives to a Llama's tensors to those of the layer definitions. */
-final class GgufNames {
+/** The names that GGUF gives to a Llama's tensors and those of the layer definitions. */
+public final class GgufNames {
   private static final Pattern BLOCK =
       Pattern.compile("blk\\.(0|[1-9][0-9]{0,8})\\.([a-z_]+)\\.(weight|bias)");
+
+  private static final Pattern LAYER =
+      Pattern.compile("model\\.layers\\.([0-9]+)\\.(.+)\\.(weight|bias)");
 
   private static final Map<String, String> OUTSIDE_BLOCKS =
       Map.of(
@@ -53,5 +58,33 @@ final class GgufNames {
     return part == null
         ? Optional.empty()
         : Optional.of("model.layers." + block.group(1) + "." + part + "." + kind);
+  }
+
+  /**
+   * Translates back.
+   *
+   * @param name in the layer definitions
+   * @return name in a GGUF file
+   * @throws NoSuchElementException if it is not the name of a Llama's weight
+   */
+  public static String toGgufName(String name) {
+    Matcher layer = LAYER.matcher(name);
+    Map<String, String> parts = OUTSIDE_BLOCKS;
+    String part = name;
+    String before = "";
+    String after = "";
+    if (layer.matches()) {
+      part = layer.group(2);
+      parts = new HashMap<>(NORMS);
+      parts.putAll(PROJECTIONS);
+      before = "blk." + layer.group(1) + ".";
+      after = "." + layer.group(3);
+    }
+    for (Map.Entry<String, String> entry : parts.entrySet()) {
+      if (entry.getValue().equals(part)) {
+        return before + entry.getKey() + after;
+      }
+    }
+    throw new NoSuchElementException(name);
   }
 }

@@ -26,12 +26,12 @@ final class GgufReader {
   private static final int INT8 = 1;
   private static final int UINT16 = 2;
   private static final int INT16 = 3;
-  private static final int UINT32 = 4;
-  private static final int INT32 = 5;
-  private static final int FLOAT32 = 6;
-  private static final int BOOL = 7;
-  private static final int STRING = 8;
-  private static final int ARRAY = 9;
+  static final int UINT32 = 4;
+  static final int INT32 = 5;
+  static final int FLOAT32 = 6;
+  static final int BOOL = 7;
+  static final int STRING = 8;
+  static final int ARRAY = 9;
   private static final int UINT64 = 10;
   private static final int INT64 = 11;
   private static final int FLOAT64 = 12;
@@ -56,6 +56,9 @@ final class GgufReader {
     this.path = path;
     this.bytes = bytes.duplicate().order(ByteOrder.LITTLE_ENDIAN);
   }
+
+  /** Bytes of the file, from the start up to the end. */
+  record Range(int start, int end) {}
 
   /** Returns the number of bytes read so far. */
   int position() {
@@ -118,20 +121,23 @@ final class GgufReader {
    * Reads all metadata.
    *
    * @param count number of entries
+   * @param stored receives where the type and bytes of each value are
    * @return values by key, in the file's order, not modifiable: Long (BigInteger above 2^63 - 1),
    *     Double, Boolean, String; arrays as int[] (up to 32 bits signed, 16 unsigned), long[]
    *     (unsigned 64-bit numbers keep their bits), float[], double[], boolean[], List of String
    */
-  Map<String, Object> metadata(int count) {
+  Map<String, Object> metadata(int count, Map<String, Range> stored) {
     Map<String, Object> metadata = new LinkedHashMap<>();
     for (int i = 0; i < count; i++) {
       String key = string("key " + i);
       if (key.isEmpty()) {
         throw fault(path, "metadata key %d is empty", i);
       }
+      int start = position();
       if (metadata.putIfAbsent(key, value(key, type(key))) != null) {
         throw fault(path, "metadata key %s occurs twice", key);
       }
+      stored.put(key, new Range(start, position()));
     }
     return Collections.unmodifiableMap(metadata);
   }

@@ -200,7 +200,7 @@ public final class CoreModelLoader implements ModelLoader {
     GgufFile file = GgufFile.open(path);
     try {
       Optional<Tokenizer> tokenizer = options.tokenizer();
-      if (!tokenizer.isPresent() && file.metadata().containsKey("tokenizer.ggml.model")) {
+      if (!tokenizer.isPresent() && hasVocabulary(file)) {
         tokenizer =
             Optional.of(
                 TokenizerFiles.fromGguf(path, file.metadata(), TokenizerOptions.defaults()));
@@ -210,6 +210,12 @@ public final class CoreModelLoader implements ModelLoader {
       closeQuietly(file);
       throw e;
     }
+  }
+
+  /** Files without a vocabulary say so, because llama.cpp insists on the key. */
+  private static boolean hasVocabulary(GgufFile file) {
+    Object kind = file.metadata().get("tokenizer.ggml.model");
+    return kind != null && !kind.equals("none") && !kind.equals("no_vocab");
   }
 
   private static Optional<Tokenizer> tokenizer(Path folder, ModelOptions options) {

@@ -73,6 +73,11 @@ public final class TokenizerFiles {
    * @throws InvalidInputException if {@code options} do not fit the vocabulary
    */
   public static Optional<Tokenizer> find(Path folder, TokenizerOptions options) {
+    List<Path> files = existing(folder);
+    return files.isEmpty() ? Optional.empty() : Optional.of(open(files, options));
+  }
+
+  private static List<Path> existing(Path folder) {
     List<Path> files = new ArrayList<>();
     for (String name : NAMES) {
       Path file = folder.resolve(name);
@@ -80,7 +85,7 @@ public final class TokenizerFiles {
         files.add(file);
       }
     }
-    return files.isEmpty() ? Optional.empty() : Optional.of(open(files, options));
+    return files;
   }
 
   /**
@@ -112,8 +117,38 @@ public final class TokenizerFiles {
         .orElseThrow(() -> asked.failure(List.of(file)));
   }
 
-  private static Tokenizer open(List<Path> files, TokenizerOptions options) {
+  /**
+   * Returns the tokenizer of a folder as a GGUF file holds it.
+   *
+   * @param folder the model
+   * @return metadata of strings, Long, Boolean, int[], float[] and lists of strings; empty if the
+   *     folder has no file of a tokenizer
+   * @throws FormatException if it has one that is broken, that no provider understands, or that has
+   *     no form in GGUF files
+   */
+  public static Optional<Map<String, Object>> ggufMetadata(Path folder) {
+    List<Path> files = existing(folder);
+    if (files.isEmpty()) {
+      return Optional.empty();
+    }
     Asked asked = new Asked();
+    Tokenizer tokenizer = open(asked, files, TokenizerOptions.defaults());
+    Map<String, Object> metadata = new LinkedHashMap<>(asked.ggufMetadata());
+    String prefix = "tokenizer.ggml.";
+    tokenizer.bos().ifPresent(id -> metadata.put(prefix + "bos_token_id", (long) id));
+    tokenizer.eos().ifPresent(id -> metadata.put(prefix + "eos_token_id", (long) id));
+    metadata.put(prefix + "add_bos_token", tokenizer.addsBos());
+    TokenizerSettings.beside(files.get(0))
+        .chatTemplate()
+        .ifPresent(template -> metadata.put("tokenizer.chat_template", template));
+    return Optional.of(metadata);
+  }
+
+  private static Tokenizer open(List<Path> files, TokenizerOptions options) {
+    return open(new Asked(), files, options);
+  }
+
+  private static Tokenizer open(Asked asked, List<Path> files, TokenizerOptions options) {
     for (Path file : files) {
       TokenizerSource source = read(file);
       TokenizerSettings settings = TokenizerSettings.beside(file);
@@ -185,6 +220,22 @@ public final class TokenizerFiles {
     private final List<TokenizerProvider> providers =
         Providers.find(TokenizerProvider.class, failures::add);
 
+    // What was opened last, and by whom.
+    private TokenizerProvider opened;
+    private TokenizerSource openedSource;
+    private TokenizerOptions openedOptions;
+
+    /** Returns what was opened last as a GGUF file holds it. */
+    Map<String, Object> ggufMetadata() {
+      return opened
+          .ggufMetadata(openedSource, openedOptions)
+          .orElseThrow(
+              () ->
+                  new FormatException(
+                      openedSource.origin(),
+                      "the provider " + opened.name() + " cannot write it as a GGUF vocabulary"));
+    }
+
     /** Opens with special tokens from a file, whose faults are then the file's. */
     Optional<Tokenizer> open(
         TokenizerSource source, TokenizerSettings settings, TokenizerOptions options) {
@@ -200,6 +251,9 @@ public final class TokenizerFiles {
         try {
           Optional<Tokenizer> tokenizer = provider.open(source, options);
           if (tokenizer.isPresent()) {
+            opened = provider;
+            openedSource = source;
+            openedOptions = options;
             return tokenizer;
           }
           answers.add(provider.name() + ": of another kind");

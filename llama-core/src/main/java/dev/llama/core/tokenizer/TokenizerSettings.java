@@ -24,6 +24,7 @@ import java.util.OptionalInt;
  * @param bosToken text of the token that begins a text
  * @param eosToken text of the token that ends a text
  * @param addBos whether a prompt is to begin with it
+ * @param chatTemplate how a dialog becomes a text, in the language of Jinja
  */
 record TokenizerSettings(
     Path tokensFile,
@@ -31,7 +32,8 @@ record TokenizerSettings(
     Map<String, Integer> addedTokens,
     Optional<String> bosToken,
     Optional<String> eosToken,
-    Optional<Boolean> addBos) {
+    Optional<Boolean> addBos,
+    Optional<String> chatTemplate) {
 
   private static final long MAX_BYTES = 64 << 20;
 
@@ -57,7 +59,12 @@ record TokenizerSettings(
         tokens,
         fields.flatMap(f -> content(f, "bos_token")),
         fields.flatMap(f -> content(f, "eos_token")),
-        fields.flatMap(f -> f.optionalBoolean("add_bos_token")));
+        fields.flatMap(f -> f.optionalBoolean("add_bos_token")),
+        // Some models have a list of templates here; there is no field for it in GGUF files.
+        fields
+            .map(f -> f.get("chat_template"))
+            .filter(String.class::isInstance)
+            .map(String.class::cast));
   }
 
   private static Optional<Path> first(List<Path> folders, String name) {
