@@ -14,8 +14,8 @@ import java.util.Optional;
  * it is there; {@code vector}, Java's Vector API, where Java was started with it; {@code openblas},
  * OpenBLAS and plain Java; {@code reference}, plain Java alone. The kernels use the best
  * instruction set that the CPU has; the system property {@code llama.cpu.level} names a lesser one
- * ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code amx}, {@code neon}, {@code dotprod}) before the
- * first use.
+ * ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code amx}, {@code neon}, {@code dotprod})
+ * before the first use.
  */
 public final class CpuBackendProvider implements BackendProvider {
   private static final String NATIVE = "native";
@@ -124,12 +124,12 @@ public final class CpuBackendProvider implements BackendProvider {
     MatrixProduct large = null;
     String description = "cpu:native — " + library.description();
     if (blas != null) {
-      attention = new BlasAttention(pool, blas, attention);
       large = new BlasMatrixProduct(pool, blas, new JavaMatrixProduct(pool));
       description += ", " + blas.version() + " for large products";
     }
     NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
-    NativeLargeProduct product = new NativeLargeProduct(pool, new NativeMatrixProduct(library, pool, large));
+    NativeLargeProduct product =
+        new NativeLargeProduct(pool, new NativeMatrixProduct(library, pool, large));
     RowOps rows = new NativeRowOps(pool);
     CpuOps ops = new CpuOps(product, sequences, rows);
     CpuGradOps grad = CpuGradOps.inC(pool, product, sequences, rows);
