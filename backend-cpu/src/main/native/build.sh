@@ -57,6 +57,7 @@ if wanted linux-x86-64 "$X86_64_CC"; then
   level "$X86_64_CC" avx2 $avx2
   level "$X86_64_CC" avx512 $avx512
   level "$X86_64_CC" avx512vnni $avx512vnni
+  level "$X86_64_CC" amx $amx
   link "$X86_64_CC" linux-x86-64 libllama_cpu.so -Wl,-z,noexecstack -Wl,-z,defs
 fi
 

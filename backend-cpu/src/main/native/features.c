@@ -35,6 +35,25 @@ static uint32_t kept_registers(void) {
   return low;
 }
 
+/*
+ * Asks Linux to keep the tiles of all threads of the process, without which their first use ends it.
+ * It refuses where a thread's stack for signals is too small. How other systems are asked is not
+ * known here, so there are no tiles.
+ */
+static int may_use_tiles(void) {
+#ifdef __linux__
+  enum { ARCH_PRCTL = 158, REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
+  long result = ARCH_PRCTL;
+  __asm__ volatile("syscall"
+                   : "+a"(result)
+                   : "D"((long)REQUEST_PERMISSION), "S"((long)TILE_DATA)
+                   : "rcx", "r11", "memory");
+  return result == 0;
+#else
+  return 0;
+#endif
+}
+
 int64_t llama_features(void) {
   const uint32_t fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29; /* 1, c */
   const uint32_t avx2 = 1u << 5;                                                      /* 7, b */
@@ -60,7 +79,7 @@ int64_t llama_features(void) {
   features |= AVX512;
   features |= has(leaf7.c, vnni) ? AVX512VNNI : 0;
   features |= has(more, bf16) ? AVX512BF16 : 0;
-  if (has(kept, tiles) && has(leaf7.d, amx_tile)) {
+  if (has(kept, tiles) && has(leaf7.d, amx_tile) && may_use_tiles()) {
     features |= has(leaf7.d, amx_int8) ? AMX_INT8 : 0;
     features |= has(leaf7.d, amx_bf16) ? AMX_BF16 : 0;
   }

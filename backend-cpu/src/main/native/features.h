@@ -16,7 +16,7 @@ enum feature {
   AVX512 = 2,     /* F, BW, DQ, VL */
   AVX512VNNI = 4, /* sums of products of bytes */
   AVX512BF16 = 8, /* sums of products of BF16 */
-  AMX_INT8 = 16,  /* tiles; a process has to ask the kernel of Linux before it uses them */
+  AMX_INT8 = 16,  /* tiles, which this process may use */
   AMX_BF16 = 32
 };
 #else

@@ -20,9 +20,14 @@ typedef const void *const *Environment; /* the table of the functions of the int
 #define UNUSED_CALLER (void)environment, (void)class
 
 #if defined(__x86_64__)
-extern const struct kernels llama_kernels_avx2, llama_kernels_avx512, llama_kernels_avx512vnni;
-static const struct kernels *const levels[] = {&llama_kernels_avx2, &llama_kernels_avx512,
-                                               &llama_kernels_avx512vnni};
+extern const struct kernels llama_kernels_avx2, llama_kernels_avx512, llama_kernels_avx512vnni,
+    llama_kernels_amx;
+static const struct kernels *const levels[] = {
+    &llama_kernels_avx2, &llama_kernels_avx512, &llama_kernels_avx512vnni,
+#ifndef _WIN32 /* see may_use_tiles in features.c */
+    &llama_kernels_amx,
+#endif
+};
 #else
 extern const struct kernels llama_kernels_neon, llama_kernels_dotprod;
 static const struct kernels *const levels[] = {&llama_kernels_neon, &llama_kernels_dotprod};
@@ -65,6 +70,19 @@ METHOD(void, productQuantized)(CALLER, jint type, jlong out, jlong out_stride, j
   UNUSED_CALLER;
   chosen->product_quantized((enum format)type, (float *)out, out_stride, (const uint8_t *)x, rows,
                             (const uint8_t *)w, inputs, outputs, add);
+}
+
+METHOD(void, pack)(CALLER, jint type, jlong out, jlong first, jlong x, jlong x_stride, jlong rows,
+                   jlong inputs) {
+  UNUSED_CALLER;
+  chosen->pack((enum format)type, (uint8_t *)out, first, (const float *)x, x_stride, rows, inputs);
+}
+
+METHOD(void, productMany)(CALLER, jint type, jlong out, jlong out_stride, jlong x, jlong rows,
+                          jlong w, jlong inputs, jlong outputs, jlong add, jlong scratch) {
+  UNUSED_CALLER;
+  chosen->product_many((enum format)type, (float *)out, out_stride, (const uint8_t *)x, rows,
+                       (const uint8_t *)w, inputs, outputs, add, (uint8_t *)scratch);
 }
 
 METHOD(void, attention)(CALLER, jlong a, jlong key_head, jlong first_row, jlong rows, jlong from,
@@ -119,4 +137,74 @@ METHOD(void, argmax)(CALLER, jlong out, jlong x, jlong count) {
 METHOD(void, embed)(CALLER, jint type, jlong out, jlong row, jlong count) {
   UNUSED_CALLER;
   chosen->embed((enum format)type, (float *)out, (const uint8_t *)row, count);
+}
+
+METHOD(void, read)(CALLER, jlong out, jlong from, jlong bytes) {
+  UNUSED_CALLER;
+  chosen->read((float *)out, (const uint8_t *)from, bytes);
+}
+
+METHOD(void, gradPack)(CALLER, jlong to, jlong b, jlong b_row, jlong b_column, jlong depth,
+                       jlong columns) {
+  UNUSED_CALLER;
+  chosen->grad_pack((uint8_t *)to, (const float *)b, b_row, b_column, depth, columns);
+}
+
+METHOD(void, gradProduct)(CALLER, jlong c, jlong c_row, jlong a, jlong a_row, jlong a_column,
+                          jlong b, jlong rows, jlong depth, jlong columns, jlong add,
+                          jlong scratch) {
+  UNUSED_CALLER;
+  chosen->grad_product((float *)c, c_row, (const float *)a, a_row, a_column, (const uint8_t *)b,
+                       rows, depth, columns, add, (uint8_t *)scratch);
+}
+
+METHOD(void, gradProductDeep)(CALLER, jlong c, jlong c_row, jlong a, jlong a_row, jlong b,
+                              jlong b_row, jlong rows, jlong depth, jlong columns, jlong scratch) {
+  UNUSED_CALLER;
+  chosen->grad_product_deep((float *)c, c_row, (const float *)a, a_row, (const float *)b, b_row,
+                            rows, depth, columns, (uint8_t *)scratch);
+}
+
+METHOD(void, sequenceAttention)(CALLER, jlong sequence, jlong head, jlong block, jlong scratch) {
+  UNUSED_CALLER;
+  chosen->sequence_attention((const struct sequence *)sequence, head, block, (uint8_t *)scratch);
+}
+
+METHOD(void, sequenceGradient)(CALLER, jlong sequence, jlong share, jlong shares, jlong scratch) {
+  UNUSED_CALLER;
+  chosen->sequence_gradient((const struct sequence *)sequence, share, shares, (uint8_t *)scratch);
+}
+
+METHOD(void, rmsNormGradient)(CALLER, jlong dx, jlong weight_sum, jlong d_out, jlong x,
+                              jlong weight, jlong rstd, jlong rows, jlong width) {
+  UNUSED_CALLER;
+  chosen->rms_norm_gradient((float *)dx, (float *)weight_sum, (const float *)d_out,
+                            (const float *)x, (const float *)weight, (const float *)rstd, rows,
+                            width);
+}
+
+METHOD(void, swiGluGradient)(CALLER, jlong d_gate, jlong d_up, jlong d_out, jlong gate, jlong up,
+                             jlong count) {
+  UNUSED_CALLER;
+  chosen->swiglu_gradient((float *)d_gate, (float *)d_up, (const float *)d_out,
+                          (const float *)gate, (const float *)up, count);
+}
+
+METHOD(void, crossEntropy)(CALLER, jlong loss, jlong d_logits, jlong logits, jlong targets,
+                           jfloat scale, jlong rows, jlong width) {
+  UNUSED_CALLER;
+  chosen->cross_entropy((float *)loss, (float *)d_logits, (const float *)logits,
+                        (const int32_t *)targets, scale, rows, width);
+}
+
+METHOD(void, sumOfSquares)(CALLER, jlong sum, jlong x, jlong count) {
+  UNUSED_CALLER;
+  chosen->sum_of_squares((double *)sum, (const float *)x, count);
+}
+
+METHOD(void, adamW)(CALLER, jlong weight, jlong m, jlong v, jlong gradient, jlong numbers,
+                    jlong count) {
+  UNUSED_CALLER;
+  chosen->adamw((float *)weight, (float *)m, (float *)v, (const float *)gradient,
+                (const float *)numbers, count);
 }

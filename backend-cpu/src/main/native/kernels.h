@@ -39,6 +39,8 @@ struct attention {
   int64_t blocks[]; /* addresses, from position 0 on */
 };
 
+struct sequence; /* in grad_attention.c */
+
 /* K(name, arguments) for every kernel; what they do is said where they are. */
 #define KERNELS(K)                                                                               \
   K(product, (enum format type, float *out, int64_t out_stride, const float *x,                  \
@@ -62,13 +64,47 @@ struct attention {
   K(swiglu, (float *out, const float *gate, const float *up, int64_t count))                     \
   K(add, (float *x, const float *y, int64_t count))                                              \
   K(argmax, (int32_t *out, const float *x, int64_t count))                                       \
-  K(embed, (enum format type, float *out, const uint8_t *row, int64_t count))
+  K(embed, (enum format type, float *out, const uint8_t *row, int64_t count))                    \
+  K(read, (float *out, const uint8_t *from, int64_t bytes))                                      \
+  K(grad_pack, (uint8_t *to, const float *b, int64_t b_row, int64_t b_column, int64_t depth,     \
+                int64_t columns))                                                                \
+  K(grad_product, (float *c, int64_t c_row, const float *a, int64_t a_row, int64_t a_column,     \
+                   const uint8_t *b, int64_t rows, int64_t depth, int64_t columns, int64_t add,  \
+                   uint8_t *scratch))                                                            \
+  K(grad_product_deep, (float *c, int64_t c_row, const float *a, int64_t a_row, const float *b,  \
+                        int64_t b_row, int64_t rows, int64_t depth, int64_t columns,             \
+                        uint8_t *scratch))                                                       \
+  K(sequence_attention, (const struct sequence *s, int64_t head, int64_t block, uint8_t *scratch))\
+  K(sequence_gradient, (const struct sequence *s, int64_t share, int64_t shares,                 \
+                        uint8_t *scratch))                                                       \
+  K(rms_norm_gradient, (float *dx, float *weight_sum, const float *d_out, const float *x,        \
+                        const float *weight, const float *rstd, int64_t rows, int64_t width))    \
+  K(swiglu_gradient, (float *d_gate, float *d_up, const float *d_out, const float *gate,         \
+                      const float *up, int64_t count))                                           \
+  K(cross_entropy, (float *loss, float *d_logits, const float *logits, const int32_t *targets,   \
+                    float scale, int64_t rows, int64_t width))                                   \
+  K(sum_of_squares, (double *sum, const float *x, int64_t count))                                \
+  K(adamw, (float *weight, float *m, float *v, const float *gradient, const float *numbers,      \
+            int64_t count))
+
+/* Kernels that only some instruction sets have: see many.c and amx.c. */
+#define KERNELS_FOR_MANY_ROWS(K)                                                                 \
+  K(pack, (enum format type, uint8_t *out, int64_t first, const float *x, int64_t x_stride,      \
+           int64_t rows, int64_t inputs))                                                        \
+  K(product_many, (enum format type, float *out, int64_t out_stride, const uint8_t *x,           \
+                   int64_t rows, const uint8_t *w, int64_t inputs, int64_t outputs, int64_t add, \
+                   uint8_t *scratch))
+
+#if defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
+#define HAS_MANY_ROWS
+#endif
 
 #define KERNEL_FIELD(name, arguments) void (*name) arguments;
 
 /* All kernels of one instruction set. */
 struct kernels {
   KERNELS(KERNEL_FIELD)
+  KERNELS_FOR_MANY_ROWS(KERNEL_FIELD) /* or 0 */
 };
 
 #define CONCATENATED(a, b, c) a##b##_##c

@@ -1,6 +1,6 @@
 /*
- * What the kernels need of an instruction set, under one name each: a vector of LANES floats, and
- * products of 32 signed bytes. Each file of kernels is compiled once per instruction set.
+ * What the kernels need of an instruction set, under one name each: a vector of LANES floats.
+ * Each file of kernels is compiled once per instruction set.
  *
  * Freestanding: nothing here or in the kernels calls into libc, so that one library serves every
  * Linux (glibc, musl, Android) of an architecture.
@@ -15,9 +15,17 @@
 #define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
+/*
+ * How far ahead of their use weights are asked for, in bytes: into the second-level cache, which has
+ * more requests in flight than the first, and from there into the first.
+ */
+#define FAR 6144
+#define NEAR 768
+
 /* Stored numbers lie at any address and alias anything. */
 typedef uint16_t __attribute__((aligned(1), may_alias)) stored16;
 typedef uint32_t __attribute__((aligned(1), may_alias)) stored32;
+typedef uint64_t __attribute__((aligned(1), may_alias)) stored64;
 typedef float __attribute__((aligned(1), may_alias)) stored_float;
 
 INLINE float float_of(uint32_t bits) {
@@ -31,6 +39,44 @@ INLINE float float_of(uint32_t bits) {
 #if defined(__AVX2__)
 
 #include <immintrin.h>
+
+#if defined(__AVX512F__)
+
+#define LANES 16
+typedef __m512 vf;
+
+INLINE vf vf_zero(void) { return _mm512_setzero_ps(); }
+INLINE vf vf_all(float x) { return _mm512_set1_ps(x); }
+INLINE vf vf_load(const void *p) { return _mm512_loadu_ps(p); }
+INLINE void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
+INLINE vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+INLINE vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+INLINE vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+INLINE vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+INLINE vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+INLINE vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+/* a * b + c */
+INLINE vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+INLINE vf vf_abs(vf a) { return _mm512_abs_ps(a); }
+INLINE float vf_sum(vf a) { return _mm512_reduce_add_ps(a); }
+INLINE float vf_largest(vf a) { return _mm512_reduce_max_ps(a); }
+INLINE vf vf_load_f16(const void *p) { return _mm512_cvtph_ps(_mm256_loadu_si256(p)); }
+INLINE vf vf_load_bf16(const void *p) {
+  __m512i bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(p));
+  return _mm512_castsi512_ps(_mm512_slli_epi32(bits, 16));
+}
+/* Signed bytes. */
+INLINE vf vf_of_bytes(const int8_t *p) {
+  return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const void *)p)));
+}
+
+/* 2^n for the n in the low bits of 1.5 * 2^23 + n. */
+INLINE vf vf_power_of_two(vf rounded) {
+  __m512i n = _mm512_slli_epi32(_mm512_castps_si512(rounded), 23);
+  return _mm512_castsi512_ps(_mm512_add_epi32(n, _mm512_set1_epi32(0x3f800000)));
+}
+
+#else
 
 #define LANES 8
 typedef __m256 vf;
@@ -67,8 +113,10 @@ INLINE vf vf_load_bf16(const void *p) {
   __m256i bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(p));
   return _mm256_castsi256_ps(_mm256_slli_epi32(bits, 16));
 }
-
-INLINE float float_of_f16(uint16_t bits) { return _cvtsh_ss(bits); }
+/* Signed bytes. */
+INLINE vf vf_of_bytes(const int8_t *p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const void *)p)));
+}
 
 /* 2^n for the n in the low bits of 1.5 * 2^23 + n. */
 INLINE vf vf_power_of_two(vf rounded) {
@@ -76,78 +124,9 @@ INLINE vf vf_power_of_two(vf rounded) {
   return _mm256_castsi256_ps(_mm256_add_epi32(n, _mm256_set1_epi32(0x3f800000)));
 }
 
-typedef __m256i bytes32;
+#endif
 
-INLINE bytes32 bytes_load(const void *p) { return _mm256_loadu_si256(p); }
-INLINE bytes32 bytes_all(int x) { return _mm256_set1_epi8((char)x); }
-INLINE bytes32 bytes_and(bytes32 a, bytes32 b) { return _mm256_and_si256(a, b); }
-INLINE bytes32 bytes_or(bytes32 a, bytes32 b) { return _mm256_or_si256(a, b); }
-INLINE bytes32 bytes_sub(bytes32 a, bytes32 b) { return _mm256_sub_epi8(a, b); }
-/* Bits move within 16-bit words; what crosses between bytes has to be masked off. */
-#define bytes_right(a, n) _mm256_srli_epi16(a, n)
-#define bytes_left(a, n) _mm256_slli_epi16(a, n)
-
-/* 16 stored bytes: their lower halves, then their upper halves. */
-INLINE bytes32 bytes_nibbles(const void *p) {
-  __m128i raw = _mm_loadu_si128(p);
-  __m256i both = _mm256_set_m128i(_mm_srli_epi16(raw, 4), raw);
-  return _mm256_and_si256(both, _mm256_set1_epi8(15));
-}
-
-/* Byte j is `bit` where bit j of the word is set, else 0. */
-INLINE bytes32 bytes_of_bits(uint32_t word, int bit) {
-  const __m256i which = _mm256_set_epi64x(
-      0x0303030303030303, 0x0202020202020202, 0x0101010101010101, 0);
-  const __m256i mask = _mm256_set1_epi64x((long long)0x8040201008040201ull);
-  __m256i spread = _mm256_shuffle_epi8(_mm256_set1_epi32((int)word), which);
-  __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(spread, mask), mask);
-  return _mm256_and_si256(set, _mm256_set1_epi8((char)bit));
-}
-
-/*
- * Sums of products, in some order over the lanes. `u` is at most 127, so a sum of two products is
- * at most 127 * 127 * 2 = 32258 and the 16-bit sums of vpmaddubsw do not saturate.
- */
-INLINE vf bytes_dot_unsigned(bytes32 u, bytes32 x) {
-  __m256i pairs = _mm256_maddubs_epi16(u, x);
-  return _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
-
-/* q is -128 to 127, x is -127 to 127: |q| times x with the sign of q, again within 16 bits. */
-INLINE __m256i bytes_pairs_signed(bytes32 q, bytes32 x) {
-  return _mm256_maddubs_epi16(_mm256_abs_epi8(q), _mm256_sign_epi8(x, q));
-}
-
-INLINE vf bytes_dot_signed(bytes32 q, bytes32 x) {
-  __m256i pairs = bytes_pairs_signed(q, x);
-  return _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-}
-
-/* The first 16 products times the first scale, the others times the second. */
-typedef __m256i scales2;
-INLINE scales2 scales_pair(int first, int second) {
-  return _mm256_set_m128i(_mm_set1_epi16((short)second), _mm_set1_epi16((short)first));
-}
-INLINE vf bytes_dot_scaled(bytes32 q, bytes32 x, scales2 s) {
-  return _mm256_cvtepi32_ps(_mm256_madd_epi16(bytes_pairs_signed(q, x), s));
-}
-
-/* Rounds 32 floats to bytes and returns their sum. */
-INLINE int bytes_round(int8_t *out, const float *x, float factor) {
-  __m256 f = _mm256_set1_ps(factor);
-  __m256i a = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x), f));
-  __m256i b = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 8), f));
-  __m256i c = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 16), f));
-  __m256i d = _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_loadu_ps(x + 24), f));
-  __m256i sums = _mm256_add_epi32(_mm256_add_epi32(a, b), _mm256_add_epi32(c, d));
-  __m256i packed = _mm256_packs_epi16(_mm256_packs_epi32(a, b), _mm256_packs_epi32(c, d));
-  /* Packing works within halves of the register: four bytes of a, b, c, d each, twice. */
-  const __m256i order = _mm256_set_epi32(7, 3, 6, 2, 5, 1, 4, 0);
-  _mm256_storeu_si256((void *)out, _mm256_permutevar8x32_epi32(packed, order));
-  __m128i s = _mm_add_epi32(_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1));
-  s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
-  return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
-}
+INLINE float float_of_f16(uint16_t bits) { return _cvtsh_ss(bits); }
 
 #elif defined(__ARM_NEON)
 
@@ -177,6 +156,12 @@ INLINE vf vf_load_bf16(const void *p) {
   return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16));
 }
 
+/* Signed bytes. */
+INLINE vf vf_of_bytes(const int8_t *p) {
+  int8x8_t bytes = vreinterpret_s8_u32(vdup_n_u32(*(const stored32 *)p));
+  return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
+}
+
 INLINE float float_of_f16(uint16_t bits) {
   union {
     uint16_t bits;
@@ -189,91 +174,6 @@ INLINE float float_of_f16(uint16_t bits) {
 INLINE vf vf_power_of_two(vf rounded) {
   int32x4_t n = vshlq_n_s32(vreinterpretq_s32_f32(rounded), 23);
   return vreinterpretq_f32_s32(vaddq_s32(n, vdupq_n_s32(0x3f800000)));
-}
-
-typedef struct {
-  uint8x16_t low, high;
-} bytes32;
-
-INLINE bytes32 bytes_load(const void *p) {
-  return (bytes32){vld1q_u8(p), vld1q_u8((const uint8_t *)p + 16)};
-}
-INLINE bytes32 bytes_all(int x) {
-  return (bytes32){vdupq_n_u8((uint8_t)x), vdupq_n_u8((uint8_t)x)};
-}
-INLINE bytes32 bytes_and(bytes32 a, bytes32 b) {
-  return (bytes32){vandq_u8(a.low, b.low), vandq_u8(a.high, b.high)};
-}
-INLINE bytes32 bytes_or(bytes32 a, bytes32 b) {
-  return (bytes32){vorrq_u8(a.low, b.low), vorrq_u8(a.high, b.high)};
-}
-INLINE bytes32 bytes_sub(bytes32 a, bytes32 b) {
-  return (bytes32){vsubq_u8(a.low, b.low), vsubq_u8(a.high, b.high)};
-}
-INLINE bytes32 bytes_shifted(bytes32 a, int left) {
-  int8x16_t by = vdupq_n_s8((int8_t)left);
-  return (bytes32){vshlq_u8(a.low, by), vshlq_u8(a.high, by)};
-}
-#define bytes_right(a, n) bytes_shifted(a, -(n))
-#define bytes_left(a, n) bytes_shifted(a, n)
-
-/* 16 stored bytes: their lower halves, then their upper halves. */
-INLINE bytes32 bytes_nibbles(const void *p) {
-  uint8x16_t raw = vld1q_u8(p);
-  return (bytes32){vandq_u8(raw, vdupq_n_u8(15)), vshrq_n_u8(raw, 4)};
-}
-
-/* Byte j is `bit` where bit j of the word is set, else 0. */
-INLINE bytes32 bytes_of_bits(uint32_t word, int bit) {
-  const uint8x16_t mask = vreinterpretq_u8_u64(vdupq_n_u64(0x8040201008040201ull));
-  const uint8x16_t which = vcombine_u8(vdup_n_u8(0), vdup_n_u8(1));
-  uint8x16_t bits = vreinterpretq_u8_u32(vdupq_n_u32(word));
-  uint8x16_t b = vdupq_n_u8((uint8_t)bit);
-  uint8x16_t low = vqtbl1q_u8(bits, which);
-  uint8x16_t high = vqtbl1q_u8(bits, vaddq_u8(which, vdupq_n_u8(2)));
-  return (bytes32){vandq_u8(vtstq_u8(low, mask), b), vandq_u8(vtstq_u8(high, mask), b)};
-}
-
-/* Sums of the products of 16 signed bytes, in some order over the lanes. */
-INLINE int32x4_t dot16(int32x4_t sums, uint8x16_t a, uint8x16_t b) {
-  int8x16_t q = vreinterpretq_s8_u8(a);
-  int8x16_t x = vreinterpretq_s8_u8(b);
-#ifdef __ARM_FEATURE_DOTPROD
-  return vdotq_s32(sums, q, x);
-#else
-  /* Two products are at most 128 * 127 * 2 = 32512 and fit 16 bits. */
-  int16x8_t pairs = vmull_s8(vget_low_s8(q), vget_low_s8(x));
-  return vpadalq_s16(sums, vmlal_high_s8(pairs, q, x));
-#endif
-}
-
-INLINE vf bytes_dot_signed(bytes32 q, bytes32 x) {
-  return vcvtq_f32_s32(dot16(dot16(vdupq_n_s32(0), q.low, x.low), q.high, x.high));
-}
-#define bytes_dot_unsigned bytes_dot_signed
-
-/* The first 16 products times the first scale, the others times the second. */
-typedef struct {
-  int first, second;
-} scales2;
-INLINE scales2 scales_pair(int first, int second) { return (scales2){first, second}; }
-INLINE vf bytes_dot_scaled(bytes32 q, bytes32 x, scales2 s) {
-  int32x4_t low = dot16(vdupq_n_s32(0), q.low, x.low);
-  int32x4_t high = dot16(vdupq_n_s32(0), q.high, x.high);
-  return vcvtq_f32_s32(vmlaq_n_s32(vmulq_n_s32(low, s.first), high, s.second));
-}
-
-/* Rounds 32 floats to bytes and returns their sum. */
-INLINE int bytes_round(int8_t *out, const float *x, float factor) {
-  int32x4_t sums = vdupq_n_s32(0);
-  UNROLL
-  for (int i = 0; i < 32; i += 8) {
-    int32x4_t a = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + i), factor));
-    int32x4_t b = vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + i + 4), factor));
-    sums = vaddq_s32(sums, vaddq_s32(a, b));
-    vst1_s8(out + i, vmovn_s16(vcombine_s16(vmovn_s32(a), vmovn_s32(b))));
-  }
-  return vaddvq_s32(sums);
 }
 
 #else

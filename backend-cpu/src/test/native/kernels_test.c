@@ -16,6 +16,7 @@ extern const struct kernels NAMED(llama_, kernels, LEVEL);
 static const struct kernels *const k = &NAMED(llama_, kernels, LEVEL);
 
 static int failures;
+static int has_tiles; /* whether many rows go through a matrix unit */
 
 static uint32_t random_bits(void) {
   static uint64_t state = 42;
@@ -148,14 +149,41 @@ static void check(const char *what, int r, int o, double found, double expected,
   }
 }
 
-static void product(const struct stored *f, int rows, int inputs, int outputs, int add) {
+enum { ROUNDED_BYTES = 448 }; /* of 256 activations */
+
+/* By the kernels for few rows, or by those for many. */
+static void multiply(const struct stored *f, int many, float *out, const float *x, int rows,
+                     const uint8_t *w, int inputs, int outputs, int add) {
+  size_t packed_bytes = (size_t)((rows + 31) / 32 * 32) * (size_t)((inputs + 255) / 256 * 256) * 4;
+  uint8_t *packed = aligned_alloc(64, packed_bytes);
+  if (many) {
+    uint8_t *scratch = aligned_alloc(64, 1 << 20);
+    for (int r = 0; r < rows; r += 32) {
+      int part = rows - r < 32 ? rows - r : 32;
+      k->pack(f->type, packed, r, x + r * inputs, inputs, part, inputs);
+    }
+    k->product_many(f->type, out, outputs, packed, rows, w, inputs, outputs, add, scratch);
+    free(scratch);
+  } else if (is_plain(f)) {
+    k->product(f->type, out, outputs, x, inputs, rows, w, inputs, outputs, add);
+  } else {
+    k->quantize(packed, x, inputs, rows, inputs);
+    k->product_quantized(f->type, out, outputs, packed, rows, w, inputs, outputs, add);
+  }
+  free(packed);
+}
+
+/* What tiles of a matrix unit lose of a product: rounding of both to BF16, or of what is left. */
+static double lost(const struct stored *f, int many) {
+  return !many || !has_tiles ? 0 : is_plain(f) ? 0x1p-16 : 0x1p-7;
+}
+
+static void product(const struct stored *f, int many, int rows, int inputs, int outputs, int add) {
   int row_bytes = inputs / f->elements * f->bytes;
   /* Not aligned, as in files; exactly as long as needed, for address checkers. */
   uint8_t *w = (uint8_t *)malloc((size_t)(outputs * row_bytes + 1)) + 1;
   float *x = malloc(sizeof(float) * (size_t)(rows * inputs));
   float *out = malloc(sizeof(float) * (size_t)(rows * outputs));
-  int chunks = (inputs + 255) / 256;
-  uint8_t *rounded = malloc((size_t)(rows * chunks * 320));
   for (int i = 0; i < outputs * row_bytes; i += f->bytes) {
     fill(f, w + i);
   }
@@ -165,53 +193,61 @@ static void product(const struct stored *f, int rows, int inputs, int outputs, i
   for (int i = 0; i < rows * outputs; i++) {
     out[i] = 3;
   }
-  if (is_plain(f)) {
-    k->product(f->type, out, outputs, x, inputs, rows, w, inputs, outputs, add);
-  } else {
-    k->quantize(rounded, x, inputs, rows, inputs);
-    k->product_quantized(f->type, out, outputs, rounded, rows, w, inputs, outputs, add);
-  }
+  multiply(f, many, out, x, rows, w, inputs, outputs, add);
   char what[64];
-  snprintf(what, sizeof what, "%s %d x %d x %d", f->name, rows, inputs, outputs);
+  snprintf(what, sizeof what, "%s%s %d x %d x %d", f->name, many ? " many" : "", rows, inputs,
+           outputs);
   for (int r = 0; r < rows; r++) {
     for (int o = 0; o < outputs; o++) {
-      double sum = add ? 3 : 0, magnitude = 3, squares = 0;
+      double sum = add ? 3 : 0, magnitude = 3, squares = 0, products = 0;
       for (int i = 0; i < inputs; i++) {
         const uint8_t *block = w + o * row_bytes + i / f->elements * f->bytes;
         double a = x[r * inputs + i], b = f->element(block, i % f->elements);
         sum += a * b;
         magnitude += fabs(a * b);
         squares += b * b;
+        products += a * b * a * b;
       }
-      double rounding = is_plain(f) ? 0 : 4 * sqrt(squares) / 254;
+      double rounding = is_plain(f) ? 0 : sqrt(squares) / 254;
+      rounding = 4 * fmax(rounding, lost(f, many) * sqrt(products));
       check(what, r, o, out[r * outputs + o], sum, 1e-6 * magnitude + rounding);
     }
   }
   free(w - 1);
   free(x);
   free(out);
-  free(rounded);
 }
 
-/* One group with a single 127 or -127: whatever the scale, the products are exact. */
-static void columns(const struct stored *f) {
+/* One group with a single 127 or -127: whatever the scale, rounding to int8 loses nothing. */
+static void columns(const struct stored *f, int many) {
   uint8_t w[256 * 4];
   for (int i = 0; i < 256 / f->elements; i++) {
     fill(f, w + i * f->bytes);
   }
   for (int i = 0; i < 256; i++) {
     float x[256] = {0};
-    uint8_t rounded[320];
     float out;
     x[i] = i % 2 ? -127 : 127;
-    if (is_plain(f)) {
-      k->product(f->type, &out, 1, x, 256, 1, w, 256, 1, 0);
-    } else {
-      k->quantize(rounded, x, 256, 1, 256);
-      k->product_quantized(f->type, &out, 1, rounded, 1, w, 256, 1, 0);
-    }
+    multiply(f, many, &out, x, 1, w, 256, 1, 0);
     double expected = x[i] * f->element(w + i / f->elements * f->bytes, i % f->elements);
-    check(f->name, 0, i, out, expected, 1e-3 + 1e-5 * fabs(expected));
+    double bound = 1e-3 + fmax(1e-5, lost(f, many)) * fabs(expected);
+    check(f->name, many, i, out, expected, bound);
+  }
+}
+
+static void products(const struct stored *f, int many) {
+  int rows[] = {1, 2, 3, 4, 5, 7, 9, 17, 33};
+  int block = f->elements;
+  columns(f, many);
+  product(f, many, 9, block == 1 ? 2101 : 2304, 70, 1); /* several blocks */
+  product(f, many, 35, block == 1 ? 1030 : 1280, 300, 0);
+  for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+    for (int blocks = 1; blocks < 20; blocks += 3) {
+      int inputs = block == 1    ? blocks * blocks
+                   : block == 32 ? blocks * 32
+                                 : (blocks / 3 + 1) * 256;
+      product(f, many, rows[r], inputs, 13, blocks & 1);
+    }
   }
 }
 
@@ -399,16 +435,12 @@ static void elementwise(int count) {
 #define TEXT_OF(x) TEXT(x)
 
 int main(void) {
-  int rows[] = {1, 2, 3, 4, 5, 7, 9};
+  has_tiles = strcmp(TEXT_OF(LEVEL), "amx") == 0;
+  int features = (int)llama_features(); /* asks for the tiles, too */
   for (size_t f = 0; f < sizeof formats / sizeof formats[0]; f++) {
-    columns(&formats[f]);
-    product(&formats[f], 9, formats[f].elements == 1 ? 2101 : 2304, 70, 1); /* several blocks */
-    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
-      int block = formats[f].elements;
-      for (int blocks = 1; blocks < 20; blocks += 3) {
-        int inputs = block == 1 ? blocks * blocks : block == 32 ? blocks * 32 : (blocks / 3 + 1) * 256;
-        product(&formats[f], rows[r], inputs, 13, blocks & 1);
-      }
+    products(&formats[f], 0);
+    if (k->product_many && (!is_plain(&formats[f]) || (has_tiles && formats[f].type != F32))) {
+      products(&formats[f], 1);
     }
   }
   attentions();
@@ -420,6 +452,6 @@ int main(void) {
     rope(widths[i], 0, 1);
     rope(widths[i], 1, -1);
   }
-  printf("%s: features %d, %d failures\n", TEXT_OF(LEVEL), (int)llama_features(), failures);
+  printf("%s: features %d, %d failures\n", TEXT_OF(LEVEL), features, failures);
   return failures > 0;
 }

@@ -25,16 +25,18 @@ run() {
     $compiler $flags $level_flags -DLEVEL="$level" -c "$sources/$file.c" -o "$work/$file.o"
   done
   $compiler $flags -DSOURCES='""' -c "$sources/features.c" -o "$work/features.o"
-  $compiler -std=gnu11 -O2 -Wall -Wextra -Werror -DLEVEL="$level" -iquote "$sources" -static \
-    "$here/kernels_test.c" "$work"/*.o -lm -o "$work/test.exe"
-  "$@" "$work/test.exe"
+  for test in kernels_test grad_test; do
+    $compiler -std=gnu11 -O2 -Wall -Wextra -Werror -DLEVEL="$level" -iquote "$sources" -static \
+      "$here/$test.c" "$work"/*.o -lm -o "$work/test.exe"
+    "$@" "$work/test.exe"
+  done
 }
 
 # native LEVEL FEATURE "FLAGS": where this CPU has it.
 native() {
   if grep -qw "$2" /proc/cpuinfo; then
     run "$X86_64_CC" "$1" "$3"
-    run "$MINGW_CC" "$1" "$3 $windows" wine
+    [ "$1" = amx ] || run "$MINGW_CC" "$1" "$3 $windows" wine # no tiles on Windows
   else
     echo "skipped: $1, not in this CPU"
   fi
@@ -43,5 +45,6 @@ native() {
 native avx2 avx2 "$avx2"
 native avx512 avx512vl "$avx512"
 native avx512vnni avx512_vnni "$avx512vnni"
+native amx amx_bf16 "$amx"
 run "$AARCH64_CC" neon "$neon" qemu-aarch64 -cpu cortex-a53
 run "$AARCH64_CC" dotprod "$dotprod" qemu-aarch64 -cpu max

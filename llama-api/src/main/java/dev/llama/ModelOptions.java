@@ -12,12 +12,18 @@ import java.util.Optional;
  * @param threads threads for the backend; 0 for the number of cores
  * @param tokenizer used instead of the one in the model's files
  * @param listener is told the progress of loading
+ * @param opListener is told how long each operation took; absent, which costs nothing, as a rule
  */
 public record ModelOptions(
-    Optional<String> backend, int threads, Optional<Tokenizer> tokenizer, LoadListener listener) {
+    Optional<String> backend,
+    int threads,
+    Optional<Tokenizer> tokenizer,
+    LoadListener listener,
+    Optional<OpListener> opListener) {
 
   private static final ModelOptions DEFAULTS =
-      new ModelOptions(Optional.empty(), 0, Optional.empty(), (phase, done, total) -> {});
+      new ModelOptions(
+          Optional.empty(), 0, Optional.empty(), (phase, done, total) -> {}, Optional.empty());
 
   /** Checks the number of threads. */
   public ModelOptions {
@@ -42,7 +48,7 @@ public record ModelOptions(
    * @return changed options
    */
   public ModelOptions backend(String backend) {
-    return new ModelOptions(Optional.of(backend), threads, tokenizer, listener);
+    return new ModelOptions(Optional.of(backend), threads, tokenizer, listener, opListener);
   }
 
   /**
@@ -52,7 +58,7 @@ public record ModelOptions(
    * @return changed options
    */
   public ModelOptions threads(int threads) {
-    return new ModelOptions(backend, threads, tokenizer, listener);
+    return new ModelOptions(backend, threads, tokenizer, listener, opListener);
   }
 
   /**
@@ -62,7 +68,7 @@ public record ModelOptions(
    * @return changed options
    */
   public ModelOptions tokenizer(Tokenizer tokenizer) {
-    return new ModelOptions(backend, threads, Optional.of(tokenizer), listener);
+    return new ModelOptions(backend, threads, Optional.of(tokenizer), listener, opListener);
   }
 
   /**
@@ -72,6 +78,17 @@ public record ModelOptions(
    * @return changed options
    */
   public ModelOptions listener(LoadListener listener) {
-    return new ModelOptions(backend, threads, tokenizer, listener);
+    return new ModelOptions(backend, threads, tokenizer, listener, opListener);
+  }
+
+  /**
+   * Has every operation timed. The model then waits for each one, so that a device cannot work
+   * ahead, and nothing is recorded.
+   *
+   * @param opListener is told how long each operation took
+   * @return changed options
+   */
+  public ModelOptions opListener(OpListener opListener) {
+    return new ModelOptions(backend, threads, tokenizer, listener, Optional.of(opListener));
   }
 }

@@ -14,6 +14,7 @@ import dev.llama.spi.Tensor;
 import dev.llama.spi.TensorData;
 import java.nio.ByteBuffer;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /** Memory, threads and operations on the CPU. The tiers differ in their operations alone. */
 final class CpuBackend implements Backend {
@@ -155,6 +156,12 @@ final class CpuBackend implements Backend {
       @Override
       public void close() {}
     };
+  }
+
+  @Override
+  public OptionalDouble readBandwidth() {
+    requireOpen();
+    return ReadBandwidth.measure(pool);
   }
 
   private void requireOpen() {

@@ -5,7 +5,6 @@ import dev.llama.spi.Availability;
 import dev.llama.spi.Backend;
 import dev.llama.spi.BackendOptions;
 import dev.llama.spi.BackendProvider;
-import dev.llama.spi.GradOps;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -15,8 +14,8 @@ import java.util.Optional;
  * it is there; {@code vector}, Java's Vector API, where Java was started with it; {@code openblas},
  * OpenBLAS and plain Java; {@code reference}, plain Java alone. The kernels use the best
  * instruction set that the CPU has; the system property {@code llama.cpu.level} names a lesser one
- * ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code neon}, {@code dotprod}) before the
- * first use.
+ * ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code amx}, {@code neon}, {@code dotprod})
+ * before the first use.
  */
 public final class CpuBackendProvider implements BackendProvider {
   private static final String NATIVE = "native";
@@ -129,9 +128,13 @@ public final class CpuBackendProvider implements BackendProvider {
       large = new BlasMatrixProduct(pool, blas, new JavaMatrixProduct(pool));
       description += ", " + blas.version() + " for large products";
     }
-    CpuOps ops =
-        new CpuOps(new NativeMatrixProduct(pool, large), attention, new NativeRowOps(pool));
-    return new CpuBackend(description + "; " + count(pool), pool, ops, gradOps(pool));
+    NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
+    NativeLargeProduct product =
+        new NativeLargeProduct(pool, new NativeMatrixProduct(library, pool, large));
+    RowOps rows = new NativeRowOps(pool);
+    CpuOps ops = new CpuOps(product, sequences, rows);
+    CpuGradOps grad = CpuGradOps.inC(pool, product, sequences, rows);
+    return new CpuBackend(description + "; " + count(pool), pool, ops, grad);
   }
 
   private static Backend openBlas(OpenBlas blas, int threads) {
@@ -144,7 +147,10 @@ public final class CpuBackendProvider implements BackendProvider {
             + " for large products, plain Java for the rest; "
             + count(pool);
     return new CpuBackend(
-        description, pool, new CpuOps(product, attention, new RowOps(pool)), gradOps(pool));
+        description,
+        pool,
+        new CpuOps(product, attention, new RowOps(pool)),
+        CpuGradOps.inJava(pool));
   }
 
   private static Backend openVector(int threads) {
@@ -153,7 +159,7 @@ public final class CpuBackendProvider implements BackendProvider {
       Attention attention = new JavaAttention(pool, VectorTier.loops());
       CpuOps ops = new CpuOps(VectorTier.product(pool), attention, new RowOps(pool));
       return new CpuBackend(
-          "cpu:vector — Java's Vector API; " + count(pool), pool, ops, gradOps(pool));
+          "cpu:vector — Java's Vector API; " + count(pool), pool, ops, CpuGradOps.inJava(pool));
     } catch (BackendException e) {
       pool.close();
       throw e;
@@ -163,11 +169,8 @@ public final class CpuBackendProvider implements BackendProvider {
   private static Backend openReference(int threads) {
     WorkerPool pool = new WorkerPool(threads);
     CpuOps ops = new CpuOps(new JavaMatrixProduct(pool), new JavaAttention(pool), new RowOps(pool));
-    return new CpuBackend("cpu:reference — plain Java; " + count(pool), pool, ops, gradOps(pool));
-  }
-
-  private static GradOps gradOps(WorkerPool pool) {
-    return new CpuGradOps(pool, new JavaGradProduct(pool), new JavaAttentionGradient(pool));
+    return new CpuBackend(
+        "cpu:reference — plain Java; " + count(pool), pool, ops, CpuGradOps.inJava(pool));
   }
 
   private static String count(WorkerPool pool) {

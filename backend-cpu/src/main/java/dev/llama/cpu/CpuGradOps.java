@@ -18,29 +18,62 @@ final class CpuGradOps implements GradOps {
   private final GradProduct product;
   private final AttentionGradient attention;
   private final NormGradients norms;
-  private final Rotary rotary;
+  private final RowOps rotation;
   private final ElementwiseGradients elementwise;
-  private final RowGradients rows;
-  private final Loss loss;
-  private final Optimizer optimizer;
+  private final RowGradients sums;
+  private final GradRows rows;
 
   /**
    * Puts the parts together.
    *
    * @param pool threads
+   * @param workspace what operations share
    * @param product gradients of matrix products
    * @param attention gradient of attention
+   * @param rows gradients of rows
+   * @param rotation rotates back
    */
-  CpuGradOps(WorkerPool pool, GradProduct product, AttentionGradient attention) {
+  private CpuGradOps(
+      WorkerPool pool,
+      Workspace workspace,
+      GradProduct product,
+      AttentionGradient attention,
+      GradRows rows,
+      RowOps rotation) {
     this.product = product;
     this.attention = attention;
-    Workspace workspace = new Workspace();
+    this.rows = rows;
+    this.rotation = rotation;
     norms = new NormGradients(pool, workspace);
-    rotary = new Rotary(pool);
     elementwise = new ElementwiseGradients(pool);
-    rows = new RowGradients(pool, workspace);
-    loss = new Loss(pool);
-    optimizer = new Optimizer(pool);
+    sums = new RowGradients(pool, workspace);
+  }
+
+  /** Returns those in plain Java. */
+  static CpuGradOps inJava(WorkerPool pool) {
+    Workspace workspace = new Workspace();
+    return new CpuGradOps(
+        pool,
+        workspace,
+        new JavaGradProduct(pool),
+        new JavaAttentionGradient(pool),
+        new JavaGradRows(pool, workspace),
+        new RowOps(pool));
+  }
+
+  /**
+   * Returns those by the kernels in C, as far as there are any. The library must be loaded.
+   *
+   * @param pool threads
+   * @param product gradients of matrix products
+   * @param attention gradient of attention
+   * @param rotation rotates back
+   */
+  static CpuGradOps inC(
+      WorkerPool pool, GradProduct product, AttentionGradient attention, RowOps rotation) {
+    Workspace workspace = new Workspace();
+    return new CpuGradOps(
+        pool, workspace, product, attention, new NativeGradRows(pool, workspace), rotation);
   }
 
   @Override
@@ -51,7 +84,7 @@ final class CpuGradOps implements GradOps {
       throw Checks.mismatch("gradient of embed", "dTable", table, "dOut", gradient);
     }
     CpuTensor ids = Checks.integers("gradient of embed", "tokens", tokens, gradient.rows());
-    rows.embed(table, gradient, ids);
+    sums.embed(table, gradient, ids);
   }
 
   @Override
@@ -59,7 +92,7 @@ final class CpuGradOps implements GradOps {
       Tensor dX, Tensor dWeight, Tensor dOut, Tensor x, Tensor weight, Tensor rstd) {
     String op = "gradient of rmsNorm";
     CpuTensor in = Checks.floats(op, "x", x);
-    norms.rms(
+    rows.rmsNorm(
         Checks.like(op, "dX", dX, "x", in),
         Checks.vector(op, "dWeight", dWeight, in.width()),
         Checks.like(op, "dOut", dOut, "x", in),
@@ -121,12 +154,12 @@ final class CpuGradOps implements GradOps {
   @Override
   public void addBias(Tensor dBias, Tensor dOut) {
     CpuTensor gradient = Checks.floats("gradient of addBias", "dOut", dOut);
-    rows.addBias(Checks.vector("gradient of addBias", "dBias", dBias, gradient.width()), gradient);
+    sums.addBias(Checks.vector("gradient of addBias", "dBias", dBias, gradient.width()), gradient);
   }
 
   @Override
   public void rope(Tensor dQ, Tensor dK, Tensor positions, RopeTable table) {
-    rotary.rotate("gradient of rope", dQ, dK, positions, table, true);
+    rotation.ropeBack(dQ, dK, positions, table);
   }
 
   @Override
@@ -169,7 +202,7 @@ final class CpuGradOps implements GradOps {
   public void swiGlu(Tensor dGate, Tensor dUp, Tensor dOut, Tensor gate, Tensor up) {
     String op = "gradient of swiGlu";
     CpuTensor g = Checks.floats(op, "gate", gate);
-    elementwise.swiGlu(
+    rows.swiGlu(
         Checks.like(op, "dGate", dGate, "gate", g),
         Checks.like(op, "dUp", dUp, "gate", g),
         Checks.like(op, "dOut", dOut, "gate", g),
@@ -190,7 +223,7 @@ final class CpuGradOps implements GradOps {
       Tensor loss, Tensor dLogits, Tensor logits, Tensor targets, Tensor scale) {
     String op = "crossEntropy";
     CpuTensor in = Checks.floats(op, "logits", logits);
-    this.loss.crossEntropy(
+    rows.crossEntropy(
         Checks.vector(op, "loss", loss, in.rows()),
         dLogits == null ? null : Checks.like(op, "dLogits", dLogits, "logits", in),
         in,
@@ -200,7 +233,7 @@ final class CpuGradOps implements GradOps {
 
   @Override
   public void sumOfSquares(Tensor sum, Tensor x) {
-    optimizer.sumOfSquares(
+    rows.sumOfSquares(
         Checks.vector("sumOfSquares", "sum", sum, 1), Checks.floats("sumOfSquares", "x", x));
   }
 
@@ -216,7 +249,7 @@ final class CpuGradOps implements GradOps {
       float eps,
       float decay) {
     CpuTensor w = Checks.floats("adamW", "weight", weight);
-    optimizer.adamW(
+    rows.adamW(
         w,
         Checks.like("adamW", "m", m, "weight", w),
         Checks.like("adamW", "v", v, "weight", w),

@@ -62,22 +62,36 @@ final class JavaAttentionGradient implements AttentionGradient {
                 .run(share, shares);
           }
         });
+    addShares(pool, tensors.dQ, sums, shares);
+    workspace.give(sums);
+  }
+
+  /**
+   * Adds what the shares have contributed to dQ, in their order.
+   *
+   * @param pool threads
+   * @param dQ [rows, width], set
+   * @param sums [shares, rows, width]
+   * @param shares at least 1
+   */
+  static void addShares(WorkerPool pool, CpuTensor dQ, Segment sums, int shares) {
+    int rows = (int) dQ.rows();
+    int width = (int) dQ.width();
     pool.parallelFor(
-        batch.rows(),
-        Work.grain(pool, batch.rows(), (long) shares * width),
+        rows,
+        Work.grain(pool, rows, (long) shares * width),
         (from, to, scratch) -> {
           float[] sum = scratch.floats(QUERY, width);
           float[] part = scratch.floats(GRADIENT, width);
           for (int r = from; r < to; r++) {
             sums.floats.get(r * width, sum, 0, width);
             for (int share = 1; share < shares; share++) {
-              sums.floats.get((share * batch.rows() + r) * width, part, 0, width);
+              sums.floats.get((share * rows + r) * width, part, 0, width);
               Vectors.add(sum, part, width);
             }
-            tensors.dQ.put(r, 0, width, sum, 0);
+            dQ.put(r, 0, width, sum, 0);
           }
         });
-    workspace.give(sums);
   }
 
   /** Returns among how many tasks the keys of a head are dealt out: by shapes alone. */

@@ -65,9 +65,9 @@ final class NativeKernels {
    */
   static native void quantize(long out, long x, long xStride, long rows, long inputs);
 
-  /** Returns the size of a row of rounded activations: chunks of 256 with 8 scales and 8 sums. */
+  /** Returns the size of a row of rounded activations: see {@code rounded.h}. */
   static int quantizedBytes(long inputs) {
-    return Math.toIntExact((inputs + 255) / 256 * (256 + 2 * 8 * Float.BYTES));
+    return Math.toIntExact((inputs + 255) / 256 * (256 + 48 * Float.BYTES));
   }
 
   /**
@@ -93,6 +93,58 @@ final class NativeKernels {
       long inputs,
       long outputs,
       long add);
+
+  /** Bytes that {@link #productMany} needs for the weights that it unpacks, 64-byte aligned. */
+  static final int SCRATCH_BYTES = 1 << 20;
+
+  /** Rows that {@link #pack} may be given at a time, but for the last: a multiple of this. */
+  static final int PACKED_ROWS = 32;
+
+  /** Returns an upper bound of the size of {@code rows} rows that {@link #pack} has prepared. */
+  static int packedBytes(long rows, long inputs) {
+    long padded = (rows + PACKED_ROWS - 1) / PACKED_ROWS * PACKED_ROWS;
+    return Math.toIntExact(padded * ((inputs + 255) / 256 * 256) * Float.BYTES);
+  }
+
+  /**
+   * Prepares rows of activations for {@link #productMany}. How depends on the instruction set.
+   *
+   * @param format of the weights: any but F32
+   * @param out {@link #packedBytes} bytes for all rows, 64-byte aligned
+   * @param first index of the first of these rows, a multiple of {@link #PACKED_ROWS}
+   * @param x F32 [rows, inputs], these rows
+   * @param xStride distance of its rows, in elements
+   * @param rows number of these rows
+   * @param inputs at least 1
+   */
+  static native void pack(
+      int format, long out, long first, long x, long xStride, long rows, long inputs);
+
+  /**
+   * Computes {@code out[r][o] (=|+=) x[r] · weight[o]} by unpacking the weights once for all rows.
+   *
+   * @param format of the weights: any but F32
+   * @param out F32 [rows, outputs]
+   * @param outStride distance of its rows, in elements
+   * @param x rows as {@link #pack} leaves them
+   * @param rows at least 1
+   * @param weight [outputs, inputs]
+   * @param inputs a multiple of the format's block
+   * @param outputs at least 1
+   * @param add 1 to add to what is there, else 0
+   * @param scratch {@link #SCRATCH_BYTES} bytes, 64-byte aligned
+   */
+  static native void productMany(
+      int format,
+      long out,
+      long outStride,
+      long x,
+      long rows,
+      long weight,
+      long inputs,
+      long outputs,
+      long add,
+      long scratch);
 
   /**
    * Attends with the query heads of one key head, see {@code attention.c}.
@@ -212,4 +264,166 @@ final class NativeKernels {
    * @param count at least 1
    */
   static native void embed(int format, long out, long row, long count);
+
+  /** Reads memory, a multiple of 256 bytes; puts something that depends on all of it into out. */
+  static native void read(long out, long from, long bytes);
+
+  /** Bytes of work space for each row or column that {@link #gradProduct} has at a time. */
+  static final int PRODUCT_SCRATCH = 384 * 6;
+
+  /** Rows and columns more than there are, in the work space of products. */
+  static final int PRODUCT_SPARE = 96;
+
+  /** Columns in a panel of {@link #gradPack}. */
+  static final int PANEL = 32;
+
+  /** Returns the size of a panel of {@link #gradPack}. */
+  static long panelBytes(long depth) {
+    return (depth + PANEL - 1) / PANEL * PANEL * PANEL * 6;
+  }
+
+  /**
+   * Copies a matrix to panels, for {@link #gradProduct}.
+   *
+   * @param to {@link #panelBytes} for each 32 columns, rounded up
+   * @param b F32 [depth, columns]
+   * @param row distance of its rows, in elements
+   * @param column distance of its columns, in elements; one of both is 1
+   * @param depth at least 1
+   * @param columns at least 1
+   */
+  static native void gradPack(long to, long b, long row, long column, long depth, long columns);
+
+  /**
+   * Computes {@code c (=|+=) a · b}.
+   *
+   * @param c F32 [rows, columns]
+   * @param cRow distance of its rows, in elements
+   * @param a F32 [rows, depth]
+   * @param aRow distance of its rows, in elements
+   * @param aColumn distance of its columns, in elements; one of both is 1
+   * @param b [depth, columns], as {@link #gradPack} leaves it
+   * @param rows at least 1
+   * @param depth at least 1
+   * @param columns at least 1
+   * @param add 1 to add to what is there, else 0
+   * @param scratch {@link #PRODUCT_SCRATCH} bytes for each row and {@link #PRODUCT_SPARE} more
+   */
+  static native void gradProduct(
+      long c,
+      long cRow,
+      long a,
+      long aRow,
+      long aColumn,
+      long b,
+      long rows,
+      long depth,
+      long columns,
+      long add,
+      long scratch);
+
+  /**
+   * Computes {@code c += aᵀ · b} of a great depth.
+   *
+   * @param c F32 [rows, columns]
+   * @param cRow distance of its rows, in elements
+   * @param a F32 [depth, rows]
+   * @param aRow distance of its rows, in elements
+   * @param b F32 [depth, columns]
+   * @param bRow distance of its rows, in elements
+   * @param rows at least 1
+   * @param depth at least 1
+   * @param columns at least 1
+   * @param scratch {@link #PRODUCT_SCRATCH} bytes for each row, each column and {@link
+   *     #PRODUCT_SPARE} more
+   */
+  static native void gradProductDeep(
+      long c,
+      long cRow,
+      long a,
+      long aRow,
+      long b,
+      long bRow,
+      long rows,
+      long depth,
+      long columns,
+      long scratch);
+
+  /** Queries that {@link #sequenceAttention} does in a block, at least. */
+  static final int QUERY_BLOCK = 120;
+
+  /**
+   * Attends within a sequence that is rows of a batch.
+   *
+   * @param sequence as {@link SequenceTable} writes it
+   * @param head of those that share the keys
+   * @param block of queries, from 0; there may be fewer than {@link #QUERY_BLOCK} makes one think
+   * @param scratch {@link SequenceTable#scratchBytes}
+   */
+  static native void sequenceAttention(long sequence, long head, long block, long scratch);
+
+  /**
+   * Gradient of {@link #sequenceAttention}.
+   *
+   * @param sequence as {@link SequenceTable} writes it; sets its dq, and dk and dv of the share
+   * @param share which blocks of keys, from 0
+   * @param shares among how many they are dealt out
+   * @param scratch {@link SequenceTable#scratchBytes}
+   */
+  static native void sequenceGradient(long sequence, long share, long shares, long scratch);
+
+  /**
+   * Gradient of the root-mean-square norm.
+   *
+   * @param dX F32 [rows, width]
+   * @param weightSum F32 [width], set
+   * @param dOut F32 [rows, width]
+   * @param x F32 [rows, width]
+   * @param weight F32 [width]
+   * @param rstd F32 [rows]
+   * @param rows at least 1
+   * @param width at least 1
+   */
+  static native void rmsNormGradient(
+      long dX, long weightSum, long dOut, long x, long weight, long rstd, long rows, long width);
+
+  /** Gradient of the gated activation, of {@code count} elements. */
+  static native void swiGluGradient(
+      long dGate, long dUp, long dOut, long gate, long up, long count);
+
+  /**
+   * Softmax cross-entropy and its gradient.
+   *
+   * @param loss F32 [rows]
+   * @param dLogits F32 [rows, width]; 0 for the loss alone
+   * @param logits F32 [rows, width]
+   * @param targets I32 [rows]
+   * @param scale of the gradient
+   * @param rows at least 1
+   * @param width at least 1
+   */
+  static native void crossEntropy(
+      long loss, long dLogits, long logits, long targets, float scale, long rows, long width);
+
+  /**
+   * Sums squares.
+   *
+   * @param sum a double, set
+   * @param x F32
+   * @param count at least 1
+   */
+  static native void sumOfSquares(long sum, long x, long count);
+
+  /**
+   * One step of AdamW.
+   *
+   * @param weight F32
+   * @param m F32
+   * @param v F32
+   * @param gradient F32
+   * @param numbers F32 [9]: beta1, 1 - beta1, beta2, 1 - beta2, eps, 1 - lr * decay, lr / (1 -
+   *     beta1^t), 1 / (1 - beta2^t), clip
+   * @param count at least 1
+   */
+  static native void adamW(long weight, long m, long v, long gradient, long numbers, long count);
 }

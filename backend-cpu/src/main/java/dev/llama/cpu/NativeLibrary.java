@@ -1,6 +1,7 @@
 package dev.llama.cpu;
 
 import dev.llama.BackendException;
+import dev.llama.DType;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,6 +24,7 @@ final class NativeLibrary {
     AVX2("x86-64", 0, 1, "AVX2"),
     AVX512("x86-64", 1, 1 | 2, "AVX-512"),
     AVX512VNNI("x86-64", 2, 1 | 2 | 4, "AVX-512 VNNI"),
+    AMX("x86-64", 3, 1 | 2 | 4 | 8 | 32, "AVX-512 VNNI and AMX"),
     NEON("aarch64", 0, 1, "NEON"),
     DOTPROD("aarch64", 1, 1 | 2, "NEON and dot-product");
 
@@ -73,6 +75,19 @@ final class NativeLibrary {
       }
       throw new BackendException(
           "-D" + PROPERTY + "=" + wanted + " is not one of what this CPU can run: " + supported);
+    }
+
+    /** Returns whether it has kernels for many rows of activations with weights of a type. */
+    boolean unpacks(DType weight) {
+      switch (this) {
+        case AMX:
+          return weight != DType.F32;
+        case AVX512VNNI:
+        case DOTPROD:
+          return weight.isQuantized();
+        default:
+          return false;
+      }
     }
 
     /** Returns its name for people. */

@@ -9,25 +9,34 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Products by the kernels in C, which read weights as they are stored. For quantised weights the
- * activations are first rounded to int8 in groups of 32. Products of many rows may be left to
- * another way that is faster there.
+ * activations are first rounded to int8 in groups of 32, or to BF16 if a matrix unit multiplies
+ * many rows. Products of many rows may be left to another way where the CPU has no instructions for
+ * them.
  */
 final class NativeMatrixProduct implements MatrixProduct {
   private static final int ALIGNMENT = 64;
 
+  /** Rows from which on it pays to unpack weights first. Measured. */
+  private static final int PACKED_ROWS = 24;
+
+  private final NativeLibrary library;
   private final WorkerPool pool;
+  private final PackedProduct packed;
   private final MatrixProduct many;
   private final AtomicReference<Job> spare = new AtomicReference<>();
 
   /**
-   * Puts it together. The library must be loaded.
+   * Puts it together.
    *
+   * @param library the kernels
    * @param pool threads
-   * @param many multiplies many rows; null if the kernels do
+   * @param many multiplies many rows where the kernels are slow; null if they do nevertheless
    */
-  NativeMatrixProduct(WorkerPool pool, MatrixProduct many) {
+  NativeMatrixProduct(NativeLibrary library, WorkerPool pool, MatrixProduct many) {
+    this.library = library;
     this.pool = pool;
     this.many = many;
+    packed = new PackedProduct(pool);
   }
 
   /**
@@ -39,11 +48,27 @@ final class NativeMatrixProduct implements MatrixProduct {
   }
 
   private boolean leaves(CpuTensor x, CpuTensor weight) {
-    return many != null && x.rows() >= manyRows(weight.type());
+    return many != null
+        && x.rows() >= manyRows(weight.type())
+        && !library.level().unpacks(weight.type());
+  }
+
+  private boolean unpacksAll(CpuTensor[] weights) {
+    for (CpuTensor weight : weights) {
+      if (!library.level().unpacks(weight.type())
+          || weight.type().isQuantized() != weights[0].type().isQuantized()) {
+        return false;
+      }
+    }
+    return true;
   }
 
   @Override
   public void multiply(CpuTensor out, CpuTensor x, CpuTensor weight, boolean add) {
+    if (x.rows() >= PACKED_ROWS && library.level().unpacks(weight.type())) {
+      packed.multiply(new CpuTensor[] {out}, x, new CpuTensor[] {weight}, add);
+      return;
+    }
     if (leaves(x, weight)) {
       many.multiply(out, x, weight, add);
       return;
@@ -60,15 +85,19 @@ final class NativeMatrixProduct implements MatrixProduct {
 
   @Override
   public void multiplyAll(CpuTensor[] outs, CpuTensor x, CpuTensor[] weights) {
+    if (x.rows() >= PACKED_ROWS) {
+      if (unpacksAll(weights)) {
+        packed.multiply(outs, x, weights, false);
+      } else {
+        MatrixProduct.super.multiplyAll(outs, x, weights);
+      }
+      return;
+    }
     Job job = take();
     try {
       job.set(x, false);
       for (int i = 0; i < outs.length; i++) {
-        if (leaves(x, weights[i])) {
-          many.multiply(outs[i], x, weights[i], false);
-        } else {
-          job.append(outs[i], weights[i]);
-        }
+        job.append(outs[i], weights[i]);
       }
       job.run(pool);
     } finally {

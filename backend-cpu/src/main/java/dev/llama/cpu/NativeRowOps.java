@@ -110,19 +110,32 @@ final class NativeRowOps extends RowOps {
   @Override
   void rope(Tensor q, Tensor k, Tensor positions, RopeTable table) {
     Rotary.check("rope", q, k, positions, table);
-    ropeChecked((CpuTensor) q, (CpuTensor) k, (CpuTensor) positions, table);
+    ropeChecked((CpuTensor) q, (CpuTensor) k, (CpuTensor) positions, table, 1);
   }
 
-  private void ropeChecked(CpuTensor q, CpuTensor k, CpuTensor positions, RopeTable table) {
+  @Override
+  void ropeBack(Tensor q, Tensor k, Tensor positions, RopeTable table) {
+    Rotary.check("gradient of rope", q, k, positions, table);
+    ropeChecked((CpuTensor) q, (CpuTensor) k, (CpuTensor) positions, table, -1);
+  }
+
+  private void ropeChecked(
+      CpuTensor q, CpuTensor k, CpuTensor positions, RopeTable table, float direction) {
     if (isSmall(q)) {
-      ropeRows(q, k, positions, table, 0, (int) q.rows());
+      ropeRows(q, k, positions, table, direction, 0, (int) q.rows());
     } else {
-      share(q, (from, to, scratch) -> ropeRows(q, k, positions, table, from, to));
+      share(q, (from, to, scratch) -> ropeRows(q, k, positions, table, direction, from, to));
     }
   }
 
   private static void ropeRows(
-      CpuTensor q, CpuTensor k, CpuTensor positions, RopeTable table, int from, int to) {
+      CpuTensor q,
+      CpuTensor k,
+      CpuTensor positions,
+      RopeTable table,
+      float direction,
+      int from,
+      int to) {
     CpuTensor frequencies = (CpuTensor) table.inverseFrequencies();
     for (int r = from, rows; r < to; r += rows) {
       rows = (int) Math.min(to - r, Math.min(q.rowsInSegment(r), k.rowsInSegment(r)));
@@ -137,7 +150,7 @@ final class NativeRowOps extends RowOps {
           frequencies.width(),
           table.magnitude(),
           table.pairing() == Pairing.HALVES ? 1 : 0,
-          1);
+          direction);
     }
     Reference.reachabilityFence(q);
     Reference.reachabilityFence(k);

@@ -54,6 +54,11 @@ class RowOps {
     rotary.rotate("rope", q, k, positions, table, false);
   }
 
+  /** The inverse rotation, for gradients. */
+  void ropeBack(Tensor q, Tensor k, Tensor positions, RopeTable table) {
+    rotary.rotate("gradient of rope", q, k, positions, table, true);
+  }
+
   /** As {@link Elementwise#add}. */
   void add(CpuTensor x, CpuTensor y) {
     elementwise.add(x, y);

@@ -21,6 +21,7 @@ import dev.llama.spi.conformance.HeapTensorData;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -63,7 +64,7 @@ class GradOpsTest {
   }
 
   private static Batch batch(Backend backend, int... documents) {
-    Batch batch = backend.newBatch(java.util.Arrays.stream(documents).sum());
+    Batch batch = backend.newBatch(Arrays.stream(documents).sum());
     batch.clear();
     for (int document : documents) {
       batch.add(null, new int[document], 0, document, 0);

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.llama.cpu.NativeLibrary.Level;
 import dev.llama.spi.Backend;
-import dev.llama.spi.GradOps;
 import dev.llama.spi.conformance.BackendConformance;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Nested;
@@ -30,10 +29,12 @@ class NativeLevelsConformanceTest {
       library.use(level);
       WorkerPool pool = new WorkerPool(3);
       Attention attention = new NativeAttention(pool, new JavaAttention(pool));
-      CpuOps ops =
-          new CpuOps(new NativeMatrixProduct(pool, null), attention, new NativeRowOps(pool));
-      GradOps grad =
-          new CpuGradOps(pool, new JavaGradProduct(pool), new JavaAttentionGradient(pool));
+      NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
+      NativeLargeProduct product =
+          new NativeLargeProduct(pool, new NativeMatrixProduct(library, pool, null));
+      RowOps rows = new NativeRowOps(pool);
+      CpuOps ops = new CpuOps(product, sequences, rows);
+      CpuGradOps grad = CpuGradOps.inC(pool, product, sequences, rows);
       return new CpuBackend(library.description() + " alone", pool, ops, grad);
     }
 
@@ -63,6 +64,13 @@ class NativeLevelsConformanceTest {
   class Avx512Vnni extends LevelConformance {
     Avx512Vnni() {
       super(Level.AVX512VNNI);
+    }
+  }
+
+  @Nested
+  class Amx extends LevelConformance {
+    Amx() {
+      super(Level.AMX);
     }
   }
 

@@ -9,6 +9,7 @@ package dev.llama.cuda;
  */
 final class Cu {
   static final int SUCCESS = 0;
+  static final int INVALID_VALUE = 1;
   static final int OUT_OF_MEMORY = 2;
 
   /** CUdevice_attribute: number of multiprocessors. */

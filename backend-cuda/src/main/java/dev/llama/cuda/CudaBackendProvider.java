@@ -12,6 +12,11 @@ import java.util.Optional;
  * number of the device; without one, the first that can be used.
  */
 public final class CudaBackendProvider implements BackendProvider {
+  private static final int GPU_SCORE = 1000;
+
+  /** Below everything else: it runs when it is asked for by name. */
+  private static final int EMULATOR_SCORE = 1;
+
   /** For {@link java.util.ServiceLoader}. */
   public CudaBackendProvider() {}
 
@@ -25,7 +30,8 @@ public final class CudaBackendProvider implements BackendProvider {
   public Availability probe() {
     try {
       Device device = device(Optional.empty());
-      return Availability.unusable(device + " is there, but this build has no kernels");
+      return Availability.usable(
+          DriverLibrary.isEmulator() ? EMULATOR_SCORE : GPU_SCORE, device.description());
     } catch (BackendException e) {
       return Availability.unusable(e.getMessage());
     } catch (LinkageError e) {
@@ -36,8 +42,7 @@ public final class CudaBackendProvider implements BackendProvider {
   @Override
   public Backend open(BackendOptions options) {
     try {
-      throw new BackendException(
-          device(options.variant()) + " is there, but this build has no kernels");
+      return CudaBackend.open(device(options.variant()));
     } catch (LinkageError e) {
       throw new BackendException(needsJna(e), e);
     }

@@ -132,6 +132,17 @@ record Device(
     return index;
   }
 
+  /** Returns what a user wants to know of it. */
+  String description() {
+    return name
+        + ", compute capability "
+        + words(capability)
+        + ", "
+        + (memory >> 20)
+        + " MiB, driver for CUDA "
+        + Driver.words(Driver.version());
+  }
+
   private static String words(int capability) {
     return capability / 10 + "." + capability % 10;
   }

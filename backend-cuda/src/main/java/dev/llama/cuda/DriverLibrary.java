@@ -42,13 +42,23 @@ final class DriverLibrary {
   static synchronized void load() {
     try {
       if (!Native.registered(Cu.class)) {
-        bind(System.getProperty(PROPERTY, Platform.isWindows() ? "nvcuda" : "libcuda.so.1"));
+        bind(name());
       }
     } catch (LinkageError | RuntimeException e) {
       throw e instanceof BackendException
           ? (BackendException) e
           : new BackendException("the CUDA driver cannot be loaded: " + e, e);
     }
+  }
+
+  /** Returns the file name of the library. */
+  static String name() {
+    return System.getProperty(PROPERTY, Platform.isWindows() ? "nvcuda" : "libcuda.so.1");
+  }
+
+  /** Whether the library is not the driver's own but has the kernels built in. */
+  static boolean isEmulator() {
+    return System.getProperty(PROPERTY) != null;
   }
 
   /**

@@ -3,6 +3,7 @@ package dev.llama.spi;
 import dev.llama.DType;
 import java.nio.ByteBuffer;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * Memory and operations of a device. Thread-safe; operations that are enqueued from one thread run
@@ -102,6 +103,16 @@ public interface Backend extends AutoCloseable {
    * @return the step; close it to give its memory back
    */
   Step record(Runnable body);
+
+  /**
+   * Measures how fast all threads together read memory: what limits the speed of decode. Takes
+   * about a second and a gigabyte of memory.
+   *
+   * @return bytes per second; empty if this backend cannot tell
+   */
+  default OptionalDouble readBandwidth() {
+    return OptionalDouble.empty();
+  }
 
   /**
    * Stops the threads and gives all memory back. Idempotent. Nothing made by this backend may be

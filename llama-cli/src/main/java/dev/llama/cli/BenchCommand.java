@@ -4,8 +4,10 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.llama.DType;
 import dev.llama.Model;
+import dev.llama.ModelOptions;
 import dev.llama.Session;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -26,9 +28,9 @@ import picocli.CommandLine.Spec;
     description = {
       "Measures the speed of prefill and decode, in tokens per second.",
       "",
-      "As with llama-bench, ppN is a prompt of N tokens at once, tgN is N tokens one at a time."
-          + " Each repetition starts with an empty context; one of each kind warms up and is not"
-          + " counted."
+      "As with llama-bench, ppN is a prompt of N tokens at once, tgN is N tokens one at a time,"
+          + " @dN behind N other tokens. Each repetition starts with the same context; before the"
+          + " first, about a second of them warms up and is not counted."
           + " Tokens are random. Without weights at PATH (a config.json alone, or the name of a"
           + " preset) they are random too."
     },
@@ -39,13 +41,16 @@ import picocli.CommandLine.Spec;
     footer = {
       "  llama bench -m Llama-3.2-1B",
       "  llama bench -m model.gguf -p 512,2048 -n 0 -r 5 --format json",
+      "  llama bench -m model.gguf -p 0 -n 32 -d 0,8192 --profile",
       "  llama bench -m config.json -t 4",
       "  llama bench -m llama-3.2-1b"
     })
 final class BenchCommand implements Callable<Integer> {
   private static final long SEED = 42;
+  private static final long WARM_UP_NANOS = 1_000_000_000; // until all is compiled
 
   private final Streams io;
+  private final OpTimes opTimes = new OpTimes();
   @Spec private CommandSpec spec;
 
   @ArgGroup(validate = false, order = 1, heading = "%nModel:%n")
@@ -68,6 +73,19 @@ final class BenchCommand implements Callable<Integer> {
   private List<Integer> decodes;
 
   @Option(
+      names = {"-d", "--depth"},
+      split = ",",
+      defaultValue = "0",
+      paramLabel = "N",
+      description = "Tokens before those one at a time; several with commas (default: 0).")
+  private List<Integer> depths;
+
+  @Option(
+      names = "--profile",
+      description = "Show how long each operation takes; measures a little less speed.")
+  private boolean profile;
+
+  @Option(
       names = {"-r", "--repetitions"},
       defaultValue = "3",
       paramLabel = "N",
@@ -80,33 +98,37 @@ final class BenchCommand implements Callable<Integer> {
     this.io = io;
   }
 
-  /** One kind of work and how fast it was, in tokens per second. */
-  private record Result(String test, Samples speed) {}
+  /**
+   * One kind of work and how fast it was.
+   *
+   * @param test name
+   * @param depth tokens before it, for one token at a time; else -1
+   * @param speed in tokens per second
+   * @param ops times by operation; empty without --profile
+   */
+  private record Result(String test, int depth, Samples speed, OpTimes ops) {}
 
-  /** What is known of the model before anything is measured. */
-  private record Subject(String path, boolean random, long bytes, Model model) {}
+  /** What is known of the model. */
+  private record Subject(String path, boolean random, long bytes, Model model, Roofline roofline) {}
 
   @Override
   public Integer call() throws IOException {
     check("--repetitions", List.of(repetitions), 1);
     check("--n-prompt", prompts, 0);
     check("--n-gen", decodes, 0);
+    check("--depth", depths, 0);
     if (Collections.max(prompts) == 0 && Collections.max(decodes) == 0) {
       throw new ParameterException(
           spec.commandLine(), "Nothing to measure: --n-prompt and --n-gen are both 0");
     }
     OptionalLong stored = Weights.storedBytes(model.path(spec));
     boolean random = stored.isEmpty();
-    try (Model loaded =
-            model.open(
-                io,
-                spec,
-                (path, options) ->
-                    random ? Architecture.create(path, SEED, options) : Model.load(path, options));
+    try (Model loaded = model.open(io, spec, (path, options) -> open(path, options, random));
         Session session = loaded.newSession(model.session(spec))) {
       List<Result> results = measure(session, loaded.config().vocabSize());
       long bytes = stored.orElseGet(() -> DType.F32.bytes(loaded.config().parameterCount()));
-      Subject subject = new Subject(model.path(spec).toString(), random, bytes, loaded);
+      Roofline roofline = Roofline.of(loaded, bytes, model.session(spec).kvCacheType(), model);
+      Subject subject = new Subject(model.path(spec).toString(), random, bytes, loaded, roofline);
       if (common.isJson()) {
         json(subject, results);
       } else {
@@ -114,6 +136,11 @@ final class BenchCommand implements Callable<Integer> {
       }
     }
     return 0;
+  }
+
+  private Model open(Path path, ModelOptions options, boolean random) {
+    ModelOptions all = profile ? options.opListener(opTimes) : options;
+    return random ? Architecture.create(path, SEED, all) : Model.load(path, all);
   }
 
   private void check(String option, List<Integer> values, int least) {
@@ -137,16 +164,27 @@ final class BenchCommand implements Callable<Integer> {
     for (int n : prompts) {
       if (n > 0) {
         int[] tokens = random.ints(n, 0, vocabularySize).toArray();
-        results.add(new Result("pp" + n, repeat(session, n, () -> prefill(session, tokens))));
+        results.add(repeat("pp" + n, -1, session, n, () -> prefill(session, tokens)));
       }
     }
-    for (int n : decodes) {
-      if (n > 0) {
-        int[] tokens = random.ints(n, 0, vocabularySize).toArray();
-        results.add(new Result("tg" + n, repeat(session, n, () -> decode(session, tokens))));
+    for (int depth : depths) {
+      for (int n : decodes) {
+        if (n > 0) {
+          int[] tokens = random.ints(n, 0, vocabularySize).toArray();
+          String test = "tg" + n + (depth == 0 ? "" : "@d" + depth);
+          fill(session, random.ints(depth, 0, vocabularySize).toArray());
+          results.add(repeat(test, depth, session, n, () -> decode(session, tokens)));
+        }
       }
     }
     return results;
+  }
+
+  private static void fill(Session session, int[] tokens) {
+    session.rewind(0);
+    if (tokens.length > 0) {
+      session.append(tokens);
+    }
   }
 
   /** Logits make the host wait for the device, and are what a caller is after. */
@@ -162,17 +200,24 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private Samples repeat(Session session, int tokens, Runnable work) {
-    double[] speeds = new double[repetitions];
-    for (int i = -1; i < repetitions; i++) { // -1 warms up
-      session.rewind(0);
-      long start = System.nanoTime();
+  private Result repeat(String test, int depth, Session session, int tokens, Runnable work) {
+    int before = Math.max(0, depth);
+    long start = System.nanoTime();
+    do {
+      session.rewind(before);
       work.run();
-      if (i >= 0) {
-        speeds[i] = tokens / ((System.nanoTime() - start) / 1e9);
-      }
+    } while (System.nanoTime() - start < WARM_UP_NANOS);
+    opTimes.clear();
+    double[] speeds = new double[repetitions];
+    for (int i = 0; i < repetitions; i++) {
+      session.rewind(before);
+      start = System.nanoTime();
+      work.run();
+      long nanos = System.nanoTime() - start;
+      opTimes.addWall(nanos);
+      speeds[i] = tokens / (nanos / 1e9);
     }
-    return new Samples(speeds);
+    return new Result(test, depth, new Samples(speeds), opTimes.copy());
   }
 
   private void text(Subject subject, List<Result> results) {
@@ -190,14 +235,43 @@ final class BenchCommand implements Callable<Integer> {
     for (Result result : results) {
       table.row(
           subject.model().backend().name(),
-          model.threads(),
+          model.threads() == 0 ? "auto" : model.threads(),
           result.test(),
           Units.decimals(result.speed().mean(), 2),
           Units.decimals(result.speed().standardDeviation(), 2),
           Units.decimals(result.speed().median(), 2));
     }
     table.print(io.out());
+    roofline(subject, results);
+    for (Result result : results) {
+      result.ops().print(io.out(), result.test());
+    }
     io.flush();
+  }
+
+  private void roofline(Subject subject, List<Result> results) {
+    Roofline roofline = subject.roofline();
+    if (!roofline.isKnown() || results.stream().allMatch(result -> result.depth() < 0)) {
+      return;
+    }
+    io.out().println();
+    io.out()
+        .println(
+            "memory: " + Units.decimals(roofline.bandwidth() / 1e9, 1) + " GB/s read, measured");
+    for (Result result : results) {
+      if (result.depth() >= 0) {
+        io.out()
+            .println(
+                result.test()
+                    + ": "
+                    + Units.decimals(roofline.bytes(result.depth()) / 1e9, 3)
+                    + " GB per token, so at most "
+                    + Units.decimals(roofline.limit(result.depth()), 2)
+                    + " tokens/s; reached "
+                    + Units.decimals(100 * roofline.share(result.depth(), result.speed()), 0)
+                    + " %");
+      }
+    }
   }
 
   private void json(Subject subject, List<Result> results) {
@@ -209,6 +283,10 @@ final class BenchCommand implements Callable<Integer> {
     json.addProperty("backend", subject.model().backend().name());
     json.addProperty("backend_description", subject.model().backend().description());
     json.addProperty("threads", model.threads());
+    Roofline roofline = subject.roofline();
+    if (roofline.isKnown()) {
+      json.addProperty("read_bandwidth", roofline.bandwidth());
+    }
     JsonArray tests = new JsonArray();
     for (Result result : results) {
       JsonObject test = new JsonObject();
@@ -221,6 +299,17 @@ final class BenchCommand implements Callable<Integer> {
         samples.add(speed);
       }
       test.add("samples", samples);
+      if (result.depth() >= 0) {
+        test.addProperty("depth", result.depth());
+        test.addProperty("bytes_per_token", roofline.bytes(result.depth()));
+        if (roofline.isKnown()) {
+          double share = roofline.share(result.depth(), result.speed());
+          test.addProperty("share_of_bandwidth_limit", share);
+        }
+      }
+      if (profile) {
+        test.add("ops", result.ops().json());
+      }
       tests.add(test);
     }
     json.add("tests", tests);

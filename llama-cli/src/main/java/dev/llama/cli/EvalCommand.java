@@ -5,8 +5,12 @@ import dev.llama.InvalidInputException;
 import dev.llama.Model;
 import dev.llama.Session;
 import dev.llama.Tokenizer;
+import dev.llama.train.BatchSource;
+import dev.llama.train.data.DataOptions;
+import dev.llama.train.data.Dataset;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.OptionalInt;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.ArgGroup;
@@ -24,17 +28,23 @@ import picocli.CommandLine.Spec;
       "Measures how well a model predicts a text: mean negative log-likelihood and perplexity.",
       "",
       "A text longer than the context is cut into overlapping windows; every token is scored once."
-          + " Where the tokenizer adds a beginning-of-text token, every window begins with it."
+          + " Where the tokenizer adds a beginning-of-text token, every window begins with it.",
+      "",
+      "With --data the documents of the files are scored as 'llama train' scores validation data:"
+          + " each by itself, cut into rows of --length tokens."
     },
-    customSynopsis = "llama eval -m PATH [OPTION]... (-f FILE | --tokens FILE)",
+    customSynopsis = "llama eval -m PATH [OPTION]... (-f FILE | --tokens FILE | --data FILE...)",
     sortOptions = false,
     optionListHeading = "%nOptions:%n",
     footerHeading = "%nExamples:%n",
     footer = {
       "  llama eval -m Llama-3.2-1B -f wiki.test.raw -c 2048",
-      "  llama eval -m stories260K --tokens ids.json --format json"
+      "  llama eval -m stories260K --tokens ids.json --format json",
+      "  llama eval -m run/model --data held-out.jsonl --json-field story"
     })
 final class EvalCommand implements Callable<Integer> {
+  private static final int DEFAULT_LENGTH = 512;
+
   private final Streams io;
   @Spec private CommandSpec spec;
 
@@ -49,6 +59,15 @@ final class EvalCommand implements Callable<Integer> {
       paramLabel = "N",
       description = "From one window to the next (default: half the context).")
   private Integer stride;
+
+  @Option(
+      names = "--length",
+      paramLabel = "N",
+      description = "With --data: tokens in a row (default: 512, or the context if shorter).")
+  private Integer length;
+
+  @ArgGroup(validate = false, order = 3, heading = "%nForm of the data:%n")
+  private DataChoice form = new DataChoice();
 
   @Mixin private CommonOptions common;
 
@@ -71,11 +90,21 @@ final class EvalCommand implements Callable<Integer> {
             "A file with token ids, taken as they are: a JSON array, or separated by"
                 + " white space; - is stdin.")
     private Path tokens;
+
+    @Option(
+        names = "--data",
+        paramLabel = "FILE",
+        description =
+            "File or folder with documents: text, JSON lines or FASTA, also .gz; may be repeated.")
+    private List<Path> data;
   }
 
   @Override
   public Integer call() throws IOException {
     model.path(spec);
+    if (source.data != null) {
+      return evaluateData();
+    }
     Path path = source.file != null ? source.file : source.tokens;
     String text = TextSource.read(path, io);
     try (Model loaded = model.load(io, spec);
@@ -99,6 +128,39 @@ final class EvalCommand implements Callable<Integer> {
       }
       double seconds = (System.nanoTime() - start) / 1e9;
       report(result, ids.length, session.contextSize(), step, seconds, loaded.backend().name());
+    }
+    return 0;
+  }
+
+  private int evaluateData() {
+    DataOptions options = form.options(source.data, spec).validationFiles(source.data);
+    try (Model loaded = model.load(io, spec);
+        Session session = loaded.newSession(model.session(spec));
+        Dataset dataset = DataChoice.open(options, loaded.tokenizer(), loaded.config());
+        BatchSource rows = dataset.validation().orElseThrow();
+        Progress progress = new Progress(io, "Scoring", " %", 1)) {
+      int row = length != null ? length : Math.min(DEFAULT_LENGTH, session.contextSize());
+      if (row < 2 || row > session.contextSize()) {
+        throw new ParameterException(
+            spec.commandLine(),
+            "Invalid value for option '--length': expected 2 to "
+                + session.contextSize()
+                + ", but was "
+                + row);
+      }
+      long start = System.nanoTime();
+      Perplexity result =
+          Perplexity.of(
+              session, rows, row, () -> progress.update(Math.round(100 * rows.epochs()), 100));
+      JsonObject json = new JsonObject();
+      json.addProperty("documents", dataset.validationDocuments());
+      json.addProperty("scored", result.scored());
+      json.add("nll", Json.number(result.meanNll()));
+      json.add("perplexity", Json.number(result.perplexity()));
+      json.addProperty("length", row);
+      json.add("seconds", Json.number((System.nanoTime() - start) / 1e9));
+      json.addProperty("backend", loaded.backend().name());
+      common.print(io, json);
     }
     return 0;
   }

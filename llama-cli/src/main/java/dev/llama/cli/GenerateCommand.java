@@ -31,15 +31,17 @@ import picocli.CommandLine.Spec;
       "The text goes to stdout as it is produced, the usage line to stderr. Ctrl-C ends the"
           + " generation; a second one kills."
     },
-    customSynopsis = "llama generate -m PATH [OPTION]... [TEXT | -p TEXT | -f FILE]",
+    customSynopsis = "llama generate [-m PATH] [OPTION]... [TEXT | -p TEXT | -f FILE]",
     sortOptions = false,
     optionListHeading = "%nOptions:%n",
     footerHeading = "%nExamples:%n",
     footer = {
+      "  llama generate \"Once upon a time\"",
       "  llama generate -m stories260K --greedy -n 64 \"Once upon a time\"",
       "  llama generate -m Llama-3.2-1B-Instruct --chat --system \"Be brief.\" \"Who was Euler?\"",
       "  llama generate -m model.gguf -f prompt.txt --format json --logprobs 3",
       "",
+      "Without -m a model of about a million parameters tells a story; it comes with llama.",
       "Without other options a model's generation_config.json says how tokens are chosen."
     })
 final class GenerateCommand implements Callable<Integer> {
@@ -115,7 +117,7 @@ final class GenerateCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     checkCombinations();
     String text = source.line(io, spec);
-    try (Model loaded = model.load(io, spec);
+    try (Model loaded = model.loadOrBundled(io, spec);
         Session session = loaded.newSession(model.session(spec));
         Generation generation =
             session.generate(promptIds(loaded.tokenizer(), text), options(loaded))) {
@@ -137,7 +139,11 @@ final class GenerateCommand implements Callable<Integer> {
   }
 
   private void checkCombinations() {
-    model.path(spec);
+    if (layout.chat && !model.isGiven()) {
+      throw new ParameterException(
+          spec.commandLine(),
+          "--chat needs --model=PATH: the bundled model continues stories and has not learnt more");
+    }
     if (layout.system != null && !layout.chat) {
       throw new ParameterException(spec.commandLine(), "--system needs --chat");
     }

@@ -18,6 +18,7 @@ import picocli.CommandLine.Spec;
     optionListHeading = "%nOptions:%n",
     footerHeading = "%nExamples:%n",
     footer = {
+      "  llama generate \"Once upon a time\"",
       "  llama generate -m Llama-3.2-1B-Instruct --chat \"Why is the sky blue?\"",
       "  llama inspect Llama-3.2-1B-Instruct",
       "  llama bench -m model.gguf -p 512 -n 64",

@@ -1,11 +1,14 @@
 package dev.llama.cli;
 
+import dev.llama.DType;
 import dev.llama.InvalidInputException;
 import dev.llama.LoadListener;
 import dev.llama.Model;
 import dev.llama.ModelOptions;
 import dev.llama.SessionOptions;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import picocli.CommandLine;
@@ -18,7 +21,9 @@ final class ModelChoice {
   @Option(
       names = {"-m", "--model"},
       paramLabel = "PATH",
-      description = "Folder with config.json and safetensors weights, or a .gguf file. Required.")
+      description =
+          "Folder with config.json and safetensors weights, or a .gguf file. Required, but"
+              + " for generate, which has a small model of its own that tells stories.")
   private Path path;
 
   @Option(
@@ -39,6 +44,12 @@ final class ModelChoice {
       description = "Largest number of positions (default: the model's).")
   private int context;
 
+  @Option(
+      names = "--kv-type",
+      paramLabel = "TYPE",
+      description = "Type of cached keys and values: F32, or F16, half the memory (default: F32).")
+  private DType kvType = DType.F32;
+
   /** The model's files; picocli does not check required options in groups that only order help. */
   Path path(CommandSpec spec) {
     if (path == null) {
@@ -47,9 +58,29 @@ final class ModelChoice {
     return path;
   }
 
-  /** Threads that the backend gets. */
+  /** Whether a model was named. */
+  boolean isGiven() {
+    return path != null;
+  }
+
+  /** Loads the weights; those of the model that comes with the command line if none was named. */
+  Model loadOrBundled(Streams io, CommandSpec spec) throws IOException {
+    if (path == null) {
+      path = BundledModel.extract();
+      io.err().println("llama: no --model: the bundled model, which knows little stories only");
+    }
+    return load(io, spec);
+  }
+
+  /** The variant of the backend that was asked for. */
+  Optional<String> variant() {
+    int colon = backend == null ? -1 : backend.indexOf(':');
+    return colon < 0 ? Optional.empty() : Optional.of(backend.substring(colon + 1));
+  }
+
+  /** Threads that the backend gets; 0 for its own choice. */
   int threads() {
-    return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    return threads;
   }
 
   /** Loads the weights, with a progress bar where it takes time. */
@@ -78,8 +109,10 @@ final class ModelChoice {
   }
 
   SessionOptions session(CommandSpec spec) {
-    return checked(
-        spec.commandLine(), "--context", () -> SessionOptions.defaults().contextSize(context));
+    SessionOptions options =
+        checked(
+            spec.commandLine(), "--context", () -> SessionOptions.defaults().contextSize(context));
+    return checked(spec.commandLine(), "--kv-type", () -> options.kvCacheType(kvType));
   }
 
   /** Turns what the API says about a value into a message about the option. */

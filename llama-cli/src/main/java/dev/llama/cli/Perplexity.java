@@ -1,13 +1,15 @@
 package dev.llama.cli;
 
 import dev.llama.Session;
+import dev.llama.train.BatchSource;
+import dev.llama.train.TokenBatch;
 import java.util.Arrays;
 import java.util.function.IntConsumer;
 
 /**
  * How well a model predicts a text.
  *
- * @param windows how many times the context was filled
+ * @param windows how many times the context was filled, from its beginning
  * @param scored number of predicted tokens
  * @param meanNll mean of the negative natural logarithms of their probabilities
  */
@@ -60,6 +62,54 @@ record Perplexity(int windows, int scored, double meanNll) {
       windows++;
     }
     return new Perplexity(windows, sum.count, sum.total / sum.count);
+  }
+
+  /**
+   * Scores documents, each by itself, as training scores its validation data.
+   *
+   * @param session with a context of at least {@code length}; is left with the last document
+   * @param source one pass of the documents
+   * @param length tokens in a row; a longer document goes on in another
+   * @param progress is told after every row
+   */
+  static Perplexity of(Session session, BatchSource source, int length, Runnable progress) {
+    TokenBatch row = new TokenBatch(1, length);
+    Sum sum = new Sum();
+    int pieces = 0;
+    while (source.next(row)) {
+      for (int first = 0; first < length; ) {
+        int end = first + 1;
+        while (end < length && row.documents()[end] == row.documents()[first]) {
+          end++;
+        }
+        pieces += score(session, row, first, end, sum) ? 1 : 0;
+        first = end;
+      }
+      progress.run();
+    }
+    return new Perplexity(pieces, sum.count, sum.total / sum.count);
+  }
+
+  /** Scores what has a target between two places of a row; false if nothing has. */
+  private static boolean score(Session session, TokenBatch row, int first, int end, Sum sum) {
+    int[] targets = row.targets();
+    int last = end;
+    while (last > first && targets[last - 1] == TokenBatch.NO_TARGET) {
+      last--;
+    }
+    if (last == first) {
+      return false;
+    }
+    session.rewind(0);
+    session.append(
+        Arrays.copyOfRange(row.tokens(), first, last),
+        (position, logits) -> {
+          int target = targets[first + position];
+          if (target != TokenBatch.NO_TARGET) {
+            sum.add(nll(logits, target));
+          }
+        });
+    return true;
   }
 
   /** The logarithm of the sum of exponentials, shifted by the largest so that none overflows. */

@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
+import dev.llama.DType;
 import dev.llama.FormatException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -109,8 +110,12 @@ final class RunFile {
     return file.toAbsolutePath().resolveSibling(value).normalize();
   }
 
-  /** What a command was told, as the text of a run file that stands anywhere. */
-  static String text(ParseResult given) {
+  /**
+   * What a command was told, as the text of a run file that stands anywhere.
+   *
+   * @param saved type of the trained model, which may come from the model that training began with
+   */
+  static String text(ParseResult given, DType saved) {
     JsonObject json = new JsonObject();
     for (OptionSpec option : given.matchedOptions()) {
       String name = option.longestName();
@@ -118,6 +123,7 @@ final class RunFile {
         json.add(name.substring(2).replace('-', '_'), element(option.getValue()));
       }
     }
+    json.addProperty("save_type", saved.name());
     return Json.text(json);
   }
 

@@ -15,7 +15,6 @@ import dev.llama.train.TrainerBuilder;
 import dev.llama.train.TrainingRun;
 import dev.llama.train.data.DataOptions;
 import dev.llama.train.data.Dataset;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -57,6 +56,10 @@ import picocli.CommandLine.Spec;
     })
 final class TrainCommand implements Callable<Integer> {
   private static final String RUN_FILE = "run.json";
+
+  /** Options that say what training begins with. */
+  private static final List<String> BEGINNING =
+      List.of("--preset", "--config", "--model", "--tokenizer", "--vocab-size");
 
   private final Streams io;
   @Spec private CommandSpec spec;
@@ -196,7 +199,7 @@ final class TrainCommand implements Callable<Integer> {
   }
 
   @Override
-  public Integer call() throws IOException {
+  public Integer call() {
     readRunFile();
     try (RunFolder folder = RunFolder.open(output())) {
       Optional<Path> checkpoint = folder.latestCheckpoint();
@@ -215,9 +218,10 @@ final class TrainCommand implements Callable<Integer> {
         throw new TrainingException(
             folder.path() + ": there is no checkpoint to resume from; leave out --resume");
       }
-      Files.writeString(
-          folder.path().resolve(RUN_FILE), RunFile.text(spec.commandLine().getParseResult()));
-      return train(folder, checkpoint, mode == Mode.TRAIN_AND_EVALUATE);
+      ModelConfig config = checkpoint.map(ModelConfig::read).orElseGet(this::startConfig);
+      DType saved = TrainingChoice.modelType(start.saveType, config, start.model != null);
+      folder.write(RUN_FILE, RunFile.text(spec.commandLine().getParseResult(), saved));
+      return train(folder, checkpoint, config, saved, mode == Mode.TRAIN_AND_EVALUATE);
     }
   }
 
@@ -226,6 +230,13 @@ final class TrainCommand implements Callable<Integer> {
     var given = spec.commandLine().getParseResult();
     Path file = runFile;
     Path saved = output().resolve(RUN_FILE);
+    for (String option : BEGINNING) {
+      if (run.resume && given.hasMatchedOption(option)) {
+        throw new ParameterException(
+            spec.commandLine(),
+            option + " is of no use with --resume: the checkpoint holds model and tokenizer");
+      }
+    }
     boolean old = run.resume || "evaluate".equalsIgnoreCase(run.mode);
     if (file == null && old && Files.exists(saved)) {
       file = saved;
@@ -276,13 +287,15 @@ final class TrainCommand implements Callable<Integer> {
     }
   }
 
-  private int train(RunFolder folder, Optional<Path> checkpoint, boolean evaluates)
-      throws IOException {
-    ModelConfig config = startConfig();
+  private int train(
+      RunFolder folder,
+      Optional<Path> checkpoint,
+      ModelConfig config,
+      DType saved,
+      boolean evaluates) {
     boolean pretrained = start.model != null;
     TrainerBuilder builder = checkpoint.map(Trainer::resume).orElseGet(() -> freshTrainer(config));
-    RunOptions options =
-        training.run(evaluates, TrainingChoice.modelType(start.saveType, config, pretrained), spec);
+    RunOptions options = training.run(evaluates, saved, spec);
     training.apply(builder, config, pretrained, spec).options(modelOptions());
     try (Trainer trainer = builder.build();
         Dataset dataset = dataset(trainer);
@@ -406,7 +419,7 @@ final class TrainCommand implements Callable<Integer> {
       json.addProperty("model", folder.model().toString());
     }
     json.addProperty("curve", folder.curve().toString());
-    print(json);
+    common.print(io, json);
     if (stopped) {
       io.err()
           .println(
@@ -419,19 +432,7 @@ final class TrainCommand implements Callable<Integer> {
     return 0;
   }
 
-  private void print(JsonObject json) {
-    if (common.isJson()) {
-      Json.print(io, json);
-      return;
-    }
-    Table table = new Table("ll");
-    json.entrySet()
-        .forEach(e -> table.row(e.getKey().replace('_', ' '), e.getValue().getAsString()));
-    table.print(io.out());
-    io.flush();
-  }
-
-  private int evaluate(Optional<Path> checkpoint) throws IOException {
+  private int evaluate(Optional<Path> checkpoint) {
     Path model =
         start.model != null && checkpoint.isEmpty()
             ? start.model
@@ -459,7 +460,7 @@ final class TrainCommand implements Callable<Integer> {
       json.addProperty("validation_loss", evaluation.loss());
       json.addProperty("perplexity", evaluation.perplexity());
       json.addProperty("seconds", evaluation.seconds());
-      print(json);
+      common.print(io, json);
       return 0;
     }
   }

@@ -13,7 +13,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -136,6 +138,29 @@ class EndToEndTest {
         Cli.real("bench -p 8 -n 4 -r 2 --format json -m".concat(" " + config).split(" ")).json();
     assertTrue(json.get("random_weights").getAsBoolean());
     assertEquals(2, json.getAsJsonArray("tests").size());
+  }
+
+  @Test
+  void benchTellsHowLongEachOperationTakes() {
+    Path model = fixtures.resolve("models/tied");
+    String line = "bench -t 1 -p 0 -n 4 -r 2 --profile --kv-type F16 -m " + model;
+    JsonObject json = Cli.real((line + " --format json").split(" ")).json();
+    JsonObject test = json.getAsJsonArray("tests").get(0).getAsJsonObject();
+    Map<String, Double> shares = new HashMap<>();
+    for (JsonElement op : test.getAsJsonArray("ops")) {
+      shares.put(
+          op.getAsJsonObject().get("op").getAsString(),
+          op.getAsJsonObject().get("share_of_wall").getAsDouble());
+    }
+    assertTrue(shares.keySet().containsAll(List.of("qkv", "attention", "gateUp")), "" + shares);
+    assertTrue(shares.containsKey("matmul down_proj"), "" + shares);
+    double sum = shares.values().stream().mapToDouble(share -> share).sum();
+    assertTrue(sum > 0.1 && sum <= 1, "" + shares);
+    assertTrue(json.get("read_bandwidth").getAsDouble() > 1e8);
+    assertTrue(test.get("share_of_bandwidth_limit").getAsDouble() > 0);
+    String text = Cli.real(line.split(" ")).out();
+    assertTrue(text.contains("GB/s read, measured"), text);
+    assertTrue(text.contains("% of wall"), text);
   }
 
   @ParameterizedTest

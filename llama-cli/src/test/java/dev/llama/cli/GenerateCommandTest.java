@@ -190,9 +190,9 @@ class GenerateCommandTest {
   }
 
   @Test
-  void modelIsRequired() {
-    Cli run = Cli.fake("generate", "x");
+  void chatNeedsAModelOfItsOwn() {
+    Cli run = Cli.fake("generate", "--chat", "text");
     assertEquals(2, run.exitCode());
-    assertTrue(run.err().contains("--model"), run.err());
+    assertTrue(run.err().contains("--chat needs --model"), run.err());
   }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -114,6 +115,23 @@ class OtherCommandsTest {
     assertTrue(run.out().contains("random weights"), run.out());
     assertTrue(run.out().contains("pp4"), run.out());
     assertFalse(run.out().contains("tg"), run.out());
+  }
+
+  @Test
+  void benchDecodesAtEachDepthAndCountsWhatATokenReads(@TempDir Path dir) throws IOException {
+    Files.write(dir.resolve("model.safetensors"), new byte[100]);
+    String[] arguments = ("bench -p 0 -n 2 -d 0,3 -r 1 --format json -m " + dir).split(" ");
+    JsonArray tests = Cli.fake(arguments).json().getAsJsonArray("tests");
+    JsonObject shallow = tests.get(0).getAsJsonObject();
+    JsonObject deep = tests.get(1).getAsJsonObject();
+    assertEquals("tg2", shallow.get("test").getAsString());
+    assertEquals("tg2@d3", deep.get("test").getAsString());
+    assertEquals(3, deep.get("depth").getAsInt());
+    long weights = shallow.get("bytes_per_token").getAsLong();
+    assertTrue(deep.get("bytes_per_token").getAsLong() > weights);
+    assertFalse(deep.has("ops"));
+    Cli tooDeep = Cli.fake("bench", "-p", "0", "-n", "2", "-d", "-1", "-m", "any");
+    assertTrue(tooDeep.err().contains("'--depth': expected 0 or more, but was -1"), tooDeep.err());
   }
 
   @Test

@@ -110,18 +110,37 @@ class TrainCommandTest {
         trained.json().get("validation_loss").getAsDouble(),
         result.json().get("validation_loss").getAsDouble());
     assertEquals(before, metrics());
+    // The command that works for every model, through sessions, measures the same.
+    Cli other =
+        Cli.real(
+            "eval",
+            "-m",
+            trained.json().get("model").getAsString(),
+            "--length=16",
+            "--data",
+            folder.resolve("data.txt").toString(),
+            "--format=json");
+    assertEquals(0, other.exitCode(), other.err());
+    assertEquals(
+        result.json().get("validation_loss").getAsDouble(),
+        other.json().get("nll").getAsDouble(),
+        1e-5);
+    assertEquals(result.json().get("scored"), other.json().get("scored"));
   }
 
+  /** The type, too, is the model's: after a resume as well, when the model has gone. */
   @Test
-  void fineTuningBeginsWithAModel() {
-    String model = train(runFile(), "--format=json").json().get("model").getAsString();
+  void fineTuningBeginsWithAModelAndNeedsItNoLonger() throws IOException {
+    String model =
+        train(runFile(), "--save-type=bf16", "--format=json").json().get("model").getAsString();
     run = folder.resolve("tuned").toString();
+    String data = folder.resolve("data.txt").toString();
     Cli result =
         train(
             "-m",
             model,
             "--data",
-            folder.resolve("data.txt").toString(),
+            data,
             "--documents=line",
             "--steps=2",
             "--batch=1",
@@ -129,6 +148,12 @@ class TrainCommandTest {
     assertEquals(0, result.exitCode(), result.err());
     assertFalse(result.json().has("validation_loss"));
     assertFalse(result.err().contains("note:"), result.err());
+    Files.move(Path.of(model), folder.resolve("elsewhere"));
+    assertFails(2, "--model is of no use with --resume", train("--resume", "-m", model));
+    result = train("--resume", "--steps=3", "--format=json");
+    assertEquals(0, result.exitCode(), result.err());
+    Path config = Path.of(result.json().get("model").getAsString(), "config.json");
+    assertTrue(Files.readString(config).contains("bfloat16"));
   }
 
   @Test

@@ -3,6 +3,7 @@ package dev.llama.tests;
 import com.google.gson.Gson;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
+import dev.llama.cuda.Emulator;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.file.Files;
@@ -11,7 +12,17 @@ import org.junit.jupiter.api.Assumptions;
 
 /** The reference data beside the checkout; tests that need it are skipped where it is absent. */
 final class Fixtures {
+  /** The backend that runs on the emulated GPU. */
+  static final String CUDA = "cuda";
+
   private Fixtures() {}
+
+  /** Skips a test whose backend's device can neither be had nor emulated. */
+  static void requireDevice(String backend) {
+    if (backend.equals(CUDA)) {
+      Emulator.require();
+    }
+  }
 
   static Path path(String name) {
     Path path =

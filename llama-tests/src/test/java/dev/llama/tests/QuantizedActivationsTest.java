@@ -20,31 +20,34 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * The native kernels round activations where weights are quantised, in blocks of 32, as llama.cpp
- * does. What that moves the log-probabilities by, against the plain Java tier, stays of the size
- * that the fixtures' README reports for llama.cpp, in one go and token by token. The bounds of the
- * K-quants are that report's own. For Q8_0 and Q4_0 its maximum is used, and its mean (0.047) is
- * exceeded by up to a third: 0.048 to 0.063 were measured on several texts, with single positions
- * up to 0.40. The report does not name its text.
+ * The native kernels and those of the GPU round activations where weights are quantised, in blocks
+ * of 32, as llama.cpp does. What that moves the log-probabilities by, against the plain Java tier,
+ * stays of the size that the fixtures' README reports for llama.cpp, in one go and token by token.
+ * The bounds of the K-quants are that report's own. For Q8_0 and Q4_0 its maximum is used, and its
+ * mean (0.047) is exceeded by up to a third: 0.048 to 0.063 were measured on several texts, with
+ * single positions up to 0.40. The report does not name its text.
  */
 class QuantizedActivationsTest {
 
   @ParameterizedTest
   @CsvSource({
-    "stories260K/gguf/stories260K-Q8_0.gguf, 0.34, 0.065",
-    "stories260K/gguf/stories260K-Q4_0.gguf, 0.34, 0.065",
-    "gguf/rows256-Q4_K_M.gguf, 0.16, 0.024",
-    "gguf/rows256-Q6_K.gguf, 0.16, 0.024"
+    "stories260K/gguf/stories260K-Q8_0.gguf, cpu:native, 0.34, 0.065",
+    "stories260K/gguf/stories260K-Q4_0.gguf, cpu:native, 0.34, 0.065",
+    "gguf/rows256-Q4_K_M.gguf, cpu:native, 0.16, 0.024",
+    "gguf/rows256-Q6_K.gguf, cpu:native, 0.16, 0.024",
+    "stories260K/gguf/stories260K-Q8_0.gguf, cuda, 0.34, 0.065",
+    "gguf/rows256-Q4_K_M.gguf, cuda, 0.16, 0.024"
   })
-  void logProbabilitiesStayClose(String file, double largest, double mean) {
+  void logProbabilitiesStayClose(String file, String backend, double largest, double mean) {
+    Fixtures.requireDevice(backend);
     // The bounds are those of so many positions; more of them have larger outliers.
     int[] ids = Arrays.copyOf(ids(file), 63);
     Path path = Fixtures.path(file);
     List<float[]> expected = logProbabilities(path, ids, "cpu:reference", 512);
-    for (int chunk : new int[] {1, 5, 512}) {
-      Deviation deviation =
-          Deviation.of(expected, logProbabilities(path, ids, "cpu:native", chunk));
-      String what = file + " in chunks of " + chunk + ": " + deviation;
+    int[] chunks = backend.equals(Fixtures.CUDA) ? new int[] {4, 512} : new int[] {1, 5, 512};
+    for (int chunk : chunks) {
+      Deviation deviation = Deviation.of(expected, logProbabilities(path, ids, backend, chunk));
+      String what = file + " on " + backend + " in chunks of " + chunk + ": " + deviation;
       assertTrue(deviation.largest <= largest && deviation.mean <= mean, what);
     }
   }

@@ -56,8 +56,7 @@ final class CheckpointWriter {
               + what
               + " cannot be written ("
               + Folders.reason(e)
-              + "); free space or grant access, then go on from the last checkpoint, which is"
-              + " intact",
+              + "); free space or grant access, and resume",
           e);
     } catch (TrainingException e) {
       throw new TrainingException(

@@ -48,6 +48,15 @@ final class MetricsFile implements AutoCloseable {
 
   private static void truncate(Path file, long step) throws IOException {
     Path kept = file.resolveSibling(file.getFileName() + ".new");
+    try {
+      copyUntil(file, kept, step);
+      Files.move(kept, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+    } finally {
+      Files.deleteIfExists(kept);
+    }
+  }
+
+  private static void copyUntil(Path file, Path kept, long step) throws IOException {
     try (var lines = Files.newBufferedReader(file);
         var writer = Files.newBufferedWriter(kept)) {
       for (String line = lines.readLine(); line != null; line = lines.readLine()) {
@@ -58,7 +67,6 @@ final class MetricsFile implements AutoCloseable {
         }
       }
     }
-    Files.move(kept, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
   }
 
   /** {@code null} for a line that a killed process did not finish. */

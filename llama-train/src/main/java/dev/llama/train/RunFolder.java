@@ -5,9 +5,11 @@ import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,6 +34,7 @@ import java.util.regex.Pattern;
  */
 public final class RunFolder implements AutoCloseable {
   static final String MODEL = "model";
+  static final String CURVE = "loss.svg";
   private static final Pattern STEP = Pattern.compile("step-(\\d{1,18})");
 
   private final Path path;
@@ -133,7 +136,7 @@ public final class RunFolder implements AutoCloseable {
    * @return an SVG file that may not exist yet
    */
   public Path curve() {
-    return path.resolve("loss.svg");
+    return path.resolve(CURVE);
   }
 
   /**
@@ -165,6 +168,25 @@ public final class RunFolder implements AutoCloseable {
   public Optional<Path> latestCheckpoint() {
     List<Path> all = checkpoints();
     return all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1));
+  }
+
+  /**
+   * Replaces a file in the folder: whatever happens, it has its old content or the new.
+   *
+   * @param name of the file
+   * @param text its content
+   * @throws TrainingException if it cannot be written
+   */
+  public void write(String name, String text) {
+    Path file = path.resolve(name);
+    Path fresh = path.resolve(name + ".new");
+    try {
+      Files.deleteIfExists(fresh);
+      Folders.write(fresh, text.getBytes(StandardCharsets.UTF_8));
+      Files.move(fresh, file, StandardCopyOption.REPLACE_EXISTING, StandardCopyOption.ATOMIC_MOVE);
+    } catch (IOException e) {
+      throw new TrainingException(file + ": cannot be written (" + Folders.reason(e) + ")", e);
+    }
   }
 
   /** Where the checkpoint of a step belongs. */

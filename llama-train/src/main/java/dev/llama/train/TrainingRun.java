@@ -1,10 +1,7 @@
 package dev.llama.train;
 
 import dev.llama.TrainingException;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Objects;
 import java.util.Optional;
 
@@ -140,18 +137,11 @@ public final class TrainingRun {
   }
 
   private void drawCurve() {
-    String svg =
+    folder.write(
+        RunFolder.CURVE,
         LossCurve.svg(
             MetricsFile.read(folder.metrics(), "loss"),
-            MetricsFile.read(folder.metrics(), "validation_loss"));
-    Path fresh = folder.path().resolve("loss.svg.new");
-    try {
-      Files.writeString(fresh, svg);
-      Files.move(fresh, folder.curve(), StandardCopyOption.REPLACE_EXISTING);
-    } catch (IOException e) {
-      throw new TrainingException(
-          folder.curve() + ": cannot be written (" + Folders.reason(e) + ")", e);
-    }
+            MetricsFile.read(folder.metrics(), "validation_loss")));
   }
 
   private String whereToGoOn() {

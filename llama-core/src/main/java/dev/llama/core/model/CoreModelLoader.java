@@ -114,7 +114,7 @@ public final class CoreModelLoader implements ModelLoader {
       if (opened.files != null) {
         WeightCheck.check(opened.parts.path(), layers, opened.files);
       }
-      choice = BackendChooser.choose(options);
+      choice = chosen(options);
       long total =
           layers.stream().flatMap(layer -> layer.weights().stream()).mapToLong(byteSize).sum();
       LoadListener listener = options.listener();
@@ -139,6 +139,15 @@ public final class CoreModelLoader implements ModelLoader {
       closeQuietly(opened.files);
       throw e;
     }
+  }
+
+  private static BackendChooser.Choice chosen(ModelOptions options) {
+    BackendChooser.Choice choice = BackendChooser.choose(options);
+    return options
+        .opListener()
+        .map(
+            l -> new BackendChooser.Choice(new ProfiledBackend(choice.backend(), l), choice.info()))
+        .orElse(choice);
   }
 
   @Override

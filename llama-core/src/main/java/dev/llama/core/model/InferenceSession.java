@@ -39,6 +39,7 @@ final class InferenceSession implements Session {
   private int computed;
   private final float[] logits; // [vocab], behind token computed - 1
   private boolean logitsValid;
+  private int best; // the id of the largest of the logits, where only that was asked for
   private RopeTable ownRope; // for dynamic scaling beyond the original context; null until needed
   private int ropeLength; // sequence length that the cached keys' rotation holds for, 0 for any
   private TokenGeneration generation; // the last one begun, or null
@@ -144,6 +145,12 @@ final class InferenceSession implements Session {
 
   /** Runs the pending tokens; hands out the logits of those from {@code reportFrom} on. */
   private void run(int reportFrom, LogitsConsumer consumer, BooleanSupplier cancelled) {
+    run(reportFrom, consumer, cancelled, false);
+  }
+
+  /** As {@link #run}; of the last token's logits, only the best may be wanted. */
+  private void run(
+      int reportFrom, LogitsConsumer consumer, BooleanSupplier cancelled, boolean bestAlone) {
     RopeTable rope = prepareRope();
     while (computed < length) {
       requireNotStopped(cancelled);
@@ -151,7 +158,7 @@ final class InferenceSession implements Session {
       cache.reserve(computed + rows);
       Workspace workspace = model.workspaces().acquire(rows);
       try {
-        runChunk(workspace, rows, rope, reportFrom, consumer);
+        runChunk(workspace, rows, rope, reportFrom, consumer, bestAlone);
       } finally {
         model.workspaces().release(workspace);
       }
@@ -189,7 +196,12 @@ final class InferenceSession implements Session {
   }
 
   private void runChunk(
-      Workspace workspace, int rows, RopeTable rope, int reportFrom, LogitsConsumer consumer) {
+      Workspace workspace,
+      int rows,
+      RopeTable rope,
+      int reportFrom,
+      LogitsConsumer consumer,
+      boolean bestAlone) {
     workspace.batch().clear();
     workspace.batch().add(cache, tokens, computed, rows, computed);
     workspace.batch().commit();
@@ -199,6 +211,9 @@ final class InferenceSession implements Session {
       int from = Math.max(computed, reportFrom);
       workspace.forward(rows, rope, from - computed);
       report(workspace, computed, from, end, consumer);
+    } else if (end == length && bestAlone) {
+      workspace.forwardToBest(rows, rope);
+      best = workspace.readBest();
     } else if (end == length) {
       workspace.forwardToLogits(rows, rope);
       workspace.readLogits(0, logits);
@@ -207,7 +222,7 @@ final class InferenceSession implements Session {
       workspace.await();
     }
     computed = end;
-    logitsValid = computed == length;
+    logitsValid = computed == length && !bestAlone;
   }
 
   /** Hands out the logits of positions [from, to) of a chunk. */
@@ -237,17 +252,37 @@ final class InferenceSession implements Session {
   float[] currentLogits(BooleanSupplier cancelled) {
     begin();
     try {
-      if (length == 0) {
-        throw new InvalidInputException("the session is empty: append a token before its logits");
-      }
-      if (!logitsValid && computed == length) {
-        computed = length - 1;
-        cache.truncate(computed);
-      }
+      makeLogitsPending();
       run(length, null, cancelled);
       return logits;
     } finally {
       end();
+    }
+  }
+
+  /** The id of the largest of the logits behind the last token: nothing else leaves the device. */
+  int currentBest(BooleanSupplier cancelled) {
+    begin();
+    try {
+      if (logitsValid) {
+        return Sampler.argmax(logits);
+      }
+      makeLogitsPending();
+      run(length, null, cancelled, true);
+      return best;
+    } finally {
+      end();
+    }
+  }
+
+  /** Lets the last token run again, if it has run without its logits. */
+  private void makeLogitsPending() {
+    if (length == 0) {
+      throw new InvalidInputException("the session is empty: append a token before its logits");
+    }
+    if (!logitsValid && computed == length) {
+      computed = length - 1;
+      cache.truncate(computed);
     }
   }
 

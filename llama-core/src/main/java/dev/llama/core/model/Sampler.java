@@ -43,6 +43,14 @@ final class Sampler {
     return seed;
   }
 
+  /** Whether the choice is the largest of the raw scores, and nobody asks for any of them. */
+  boolean needsBestAlone() {
+    return options.temperature() == 0
+        && options.logitBias().isEmpty()
+        && historyWanted() == 0
+        && options.logProbabilities() < 0;
+  }
+
   /** How many last tokens {@link #sample} wants to see. */
   int historyWanted() {
     boolean penalties =

@@ -94,7 +94,7 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
         return end(FinishReason.LENGTH);
       }
       long start = System.nanoTime();
-      GeneratedToken token = choose(session.currentLogits(this::stopRequested));
+      GeneratedToken token = choose();
       decodeNanos += generated > 1 ? System.nanoTime() - start : 0;
       return token;
     } catch (CancelledException e) {
@@ -131,7 +131,12 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
     started = true;
   }
 
-  private GeneratedToken choose(float[] logits) {
+  /** The first token is always chosen from all scores: broken weights show there. */
+  private GeneratedToken choose() {
+    if (generated > 0 && sampler.needsBestAlone()) {
+      return accept(session.currentBest(this::stopRequested), Float.NaN, List.of());
+    }
+    float[] logits = session.currentLogits(this::stopRequested);
     int id = sampler.sample(logits, session.lastTokens(sampler.historyWanted()));
     float logProbability = Float.NaN;
     List<TokenProbability> alternatives = List.of();
@@ -140,6 +145,10 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
       logProbability = (float) (logits[id] - logSumExp);
       alternatives = sampler.likeliest(logits, options.logProbabilities(), logSumExp);
     }
+    return accept(id, logProbability, alternatives);
+  }
+
+  private GeneratedToken accept(int id, float logProbability, List<TokenProbability> alternatives) {
     boolean stop =
         options.stopIds().contains(id)
             || (!options.ignoreModelStops() && modelStopIds.contains(id));

@@ -36,9 +36,10 @@ final class Workspace implements AutoCloseable {
   private final Batch batch;
   private final Decoder decoder;
   private final RopeTable modelRope;
-  private final Tensor fence; // [1]
+  private final Tensor best; // I32 [1]
   private Activations current;
   private Step decode; // one row up to its logits, with the model's own frequencies; lazily
+  private Step greedy; // the same, and the best of the logits; lazily
 
   /** Activations of the same number of rows. */
   record Activations(
@@ -92,7 +93,8 @@ final class Workspace implements AutoCloseable {
               allocate(capacity, intermediate),
               allocate(capacity, intermediate));
       logits = allocate(Math.min(capacity, LOGIT_ROWS), vocabSize);
-      fence = allocate(1, 1);
+      best = backend.allocate(DType.I32, 1);
+      owned.add(best);
       batch = backend.newBatch(capacity);
     } catch (RuntimeException | Error e) {
       owned.forEach(Tensor::close);
@@ -139,14 +141,41 @@ final class Workspace implements AutoCloseable {
       return;
     }
     if (decode == null) {
-      decode =
-          backend.record(
-              () -> {
-                decoder.forward(batch, full, modelRope, 0);
-                decoder.logits(logits, full.normed(), full.hidden());
-              });
+      decode = backend.record(this::decodeRow);
     }
     decode.run();
+  }
+
+  private void decodeRow() {
+    decoder.forward(batch, full, modelRope, 0);
+    decoder.logits(logits, full.normed(), full.hidden());
+  }
+
+  /**
+   * As {@link #forwardToLogits}, and finds the best of the logits, which {@link #readBest} tells.
+   */
+  void forwardToBest(int rows, RopeTable rope) {
+    if (capacity > 1 || rope != modelRope) {
+      forwardToLogits(rows, rope);
+      decoder.best(best, logits.rows() == 1 ? logits : logits.slice(0, 1));
+      return;
+    }
+    if (greedy == null) {
+      greedy =
+          backend.record(
+              () -> {
+                decodeRow();
+                decoder.best(best, logits);
+              });
+    }
+    greedy.run();
+  }
+
+  /** Copies the id of the best of the logits to the host, after everything enqueued so far. */
+  int readBest() {
+    ((Buffer) hostBytes).clear();
+    backend.read(best, hostBytes);
+    return hostBytes.getInt(0);
   }
 
   /** Computes the logits of rows that {@link #forward} has run: at most {@link #logitRows()}. */
@@ -164,7 +193,7 @@ final class Workspace implements AutoCloseable {
   /** Waits until everything enqueued so far has run. */
   void await() {
     ((Buffer) hostBytes).clear();
-    backend.read(fence, hostBytes);
+    backend.read(best, hostBytes);
   }
 
   /** Copies a row of logits to the host, after everything enqueued so far. */
@@ -179,6 +208,9 @@ final class Workspace implements AutoCloseable {
   public void close() {
     if (decode != null) {
       decode.close();
+    }
+    if (greedy != null) {
+      greedy.close();
     }
     batch.close();
     owned.forEach(Tensor::close);

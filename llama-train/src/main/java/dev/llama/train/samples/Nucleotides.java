@@ -6,20 +6,20 @@ import java.util.Locale;
  * Sequences of nucleotides with a structure that a model can learn: families of repeats that occur
  * again and again with some mutations, on either strand; short tandem repeats; genes of codons
  * between a start and a stop, behind a motif; and a background in which every letter depends on the
- * three before it. Drawn at random, with no likeness to any genome. As in published genomes,
- * repeats are in lower case. Immutable; safe for use by many threads at once.
+ * two before it. Drawn at random, with no likeness to any genome. As in published genomes, repeats
+ * are in lower case. Immutable; safe for use by many threads at once.
  */
 public final class Nucleotides {
   private static final String LETTERS = "ACGT";
   private static final String MOTIF = "GCTATAAAAG"; // much as promoters have it
-  private static final int FAMILIES = 6;
-  private static final int CODONS = 12; // of 61; genes prefer some
+  private static final int FAMILIES = 4;
+  private static final int CODONS = 8; // of 61; genes prefer some
   private static final double MUTATION = 0.02;
 
   private final long seed;
   private final String[] families = new String[FAMILIES];
   private final String[] codons = new String[CODONS];
-  private final double[][] background = new double[64][4]; // cumulative, by the last three letters
+  private final double[][] background = new double[16][4]; // cumulative, by the last two letters
 
   /**
    * Creates a collection; its repeats, codons and background depend on the seed.
@@ -29,9 +29,6 @@ public final class Nucleotides {
   public Nucleotides(long seed) {
     this.seed = seed;
     Chance chance = new Chance(seed, -1);
-    for (int f = 0; f < FAMILIES; f++) {
-      families[f] = uniform(60 + chance.below(61), chance);
-    }
     for (int c = 0; c < CODONS; c++) {
       do {
         codons[c] = uniform(3, chance);
@@ -41,12 +38,17 @@ public final class Nucleotides {
       double sum = 0;
       for (int letter = 0; letter < 4; letter++) {
         double weight = chance.fraction();
-        sum += weight * weight * weight; // uneven, so that there is something to learn
+        sum += weight * weight * weight * weight; // uneven: there is something to learn
         row[letter] = sum;
       }
       for (int letter = 0; letter < 4; letter++) {
         row[letter] /= sum;
       }
+    }
+    for (int f = 0; f < FAMILIES; f++) {
+      StringBuilder family = new StringBuilder();
+      appendBackground(family, 60 + chance.below(61), chance);
+      families[f] = family.toString();
     }
   }
 
@@ -62,17 +64,17 @@ public final class Nucleotides {
     StringBuilder sequence = new StringBuilder(length + 512);
     while (sequence.length() < length) {
       int kind = chance.below(10);
-      if (kind < 4) {
+      if (kind < 3) {
         String copy = mutated(families[chance.below(FAMILIES)], chance);
         sequence.append(
             (chance.below(4) == 0 ? reverseComplement(copy) : copy).toLowerCase(Locale.ROOT));
-      } else if (kind < 5) {
+      } else if (kind < 4) {
         String unit = uniform(2 + chance.below(4), chance);
         sequence.append(unit.repeat(8 + chance.below(16)).toLowerCase(Locale.ROOT));
-      } else if (kind < 8) {
+      } else if (kind < 6) {
         appendGene(sequence, chance);
       } else {
-        appendBackground(sequence, 40 + chance.below(80), chance);
+        appendBackground(sequence, 60 + chance.below(120), chance);
       }
     }
     return sequence.substring(0, length);
@@ -92,7 +94,7 @@ public final class Nucleotides {
   private void appendBackground(StringBuilder sequence, int count, Chance chance) {
     for (int n = 0; n < count; n++) {
       int context = 0;
-      for (int back = 3; back >= 1; back--) {
+      for (int back = 2; back >= 1; back--) {
         int at = sequence.length() - back;
         char letter = at < 0 ? 'A' : Character.toUpperCase(sequence.charAt(at));
         context = context * 4 + LETTERS.indexOf(letter);

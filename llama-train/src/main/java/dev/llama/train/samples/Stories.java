@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * Simple stories for children, made from a grammar of this project's own: about thirty plots with
- * many ways to tell each, in 1300 words. Enough for a model of a million parameters to learn
+ * many ways to tell each, in 1200 words. Enough for a model of a million parameters to learn
  * sentences, dialogue, and who is who. Immutable; safe for use by many threads at once.
  */
 public final class Stories {

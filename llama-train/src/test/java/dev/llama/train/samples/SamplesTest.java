@@ -38,7 +38,7 @@ final class SamplesTest {
       openings.add(story.substring(0, 12));
       onceUponATime += story.startsWith("Once upon a time") ? 1 : 0;
     }
-    assertTrue(words.size() > 1100, words.size() + " words");
+    assertTrue(words.size() > 1000, words.size() + " words");
     assertTrue(openings.size() > 100, openings.size() + " openings");
     assertTrue(onceUponATime > 900 && onceUponATime < 1800, onceUponATime + " of 3000");
   }
