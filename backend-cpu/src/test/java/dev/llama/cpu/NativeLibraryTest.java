@@ -94,7 +94,8 @@ class NativeLibraryTest {
     // A CPU with the dot products of AVX-512 VNNI, but registers that the system does not keep.
     assertEquals(List.of(Level.AVX2), Level.supported("win32-x86-64", 1 | 4));
     assertEquals(
-        List.of(Level.AVX2, Level.AVX512, Level.AVX512VNNI), Level.supported("linux-x86-64", 63));
+        List.of(Level.AVX2, Level.AVX512, Level.AVX512VNNI, Level.AMX),
+        Level.supported("linux-x86-64", 63));
     assertEquals(List.of(Level.NEON, Level.DOTPROD), Level.supported("linux-aarch64", 3));
     assertEquals(Level.AVX512, Level.choose(List.of(Level.AVX2, Level.AVX512), null));
     assertEquals(Level.AVX2, Level.choose(List.of(Level.AVX2, Level.AVX512), "avx2"));

@@ -73,11 +73,10 @@ final class DriverLibrary {
     try {
       library = NativeLibrary.getInstance(name, Map.of(Library.OPTION_FUNCTION_MAPPER, symbols));
     } catch (UnsatisfiedLinkError e) {
+      String[] lines = e.getMessage().split("\n"); // what was tried, then what the loader said
       throw new BackendException(
           "there is no NVIDIA driver ("
-              + name
-              + " cannot be loaded: "
-              + e.getMessage().split("\n", 2)[0]
+              + (lines.length > 1 ? lines[1] : lines[0])
               + "); install it from nvidia.com or from your distribution",
           e);
     }
