@@ -18,28 +18,28 @@
 #define PANEL 256
 
 /*
- * Numbers of BF16 that stand for an activation, and for a weight of a type. Of quantised weights
- * both are rounded: that loses less than the rounding of activations to int8 in products of few
- * rows.
+ * Numbers of BF16 that stand for an activation, and for a weight of a type. Three hold what F32 does,
+ * two what F16 does. Of quantised weights both are rounded: that loses less than the rounding of
+ * activations to int8 in products of few rows.
  */
-INLINE int x_parts(enum format type) { return type <= BF16 ? 2 : 1; }
+#define MAX_PARTS 3
+INLINE int x_parts(enum format type) { return type <= BF16 ? MAX_PARTS : 1; }
 INLINE int w_parts(enum format type) { return type == F16 ? 2 : 1; }
 
 typedef uint16_t bf16;
 
 INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/* 32 floats as BF16, and what the rounding left if there are two parts. */
+/* 32 floats as BF16; the next part is what the rounding left, `distance` further on. */
 INLINE void split(int parts, const float *x, bf16 *to, int64_t distance) {
   __m512 a = _mm512_loadu_ps(x), b = _mm512_loadu_ps(x + 16);
-  __m512i high = (__m512i)_mm512_cvtne2ps_pbh(b, a);
-  _mm512_store_si512((void *)to, high);
-  if (parts == 2) {
-    __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(high));
-    __m512i next = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(high, 1));
+  for (int i = 0; i < parts; i++) {
+    __m512i both = (__m512i)_mm512_cvtne2ps_pbh(b, a);
+    _mm512_store_si512((void *)(to + i * distance), both);
+    __m512i low = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(both));
+    __m512i high = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(both, 1));
     a = _mm512_sub_ps(a, _mm512_castsi512_ps(_mm512_slli_epi32(low, 16)));
-    b = _mm512_sub_ps(b, _mm512_castsi512_ps(_mm512_slli_epi32(next, 16)));
-    _mm512_store_si512((void *)(to + distance), (__m512i)_mm512_cvtne2ps_pbh(b, a));
+    b = _mm512_sub_ps(b, _mm512_castsi512_ps(_mm512_slli_epi32(high, 16)));
   }
 }
 
@@ -135,32 +135,20 @@ INLINE void tiles(int xs, int ws, float *sums, const uint8_t *x, int64_t x_dista
   _tile_zero(2);
   _tile_zero(3);
   for (int64_t s = 0; s < steps; s++) {
-    const uint8_t *second = x + x_distance;
-    _tile_loadd(4, x, 64);
-    _tile_loadd(6, w, 64);
-    _tile_dpbf16ps(0, 4, 6);
-    _tile_loadd(5, second, 64);
-    _tile_dpbf16ps(2, 5, 6);
-    _tile_loadd(7, w + ws * TILE_BYTES, 64);
-    _tile_dpbf16ps(1, 4, 7);
-    _tile_dpbf16ps(3, 5, 7);
-    if (xs == 2) {
-      _tile_loadd(4, x + TILE_BYTES, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_loadd(5, second + TILE_BYTES, 64);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
-    }
-    if (ws == 2) {
-      _tile_loadd(6, w + TILE_BYTES, 64);
-      _tile_loadd(7, w + 3 * TILE_BYTES, 64);
-      _tile_loadd(4, x, 64);
-      _tile_dpbf16ps(0, 4, 6);
-      _tile_dpbf16ps(1, 4, 7);
-      _tile_loadd(5, second, 64);
-      _tile_dpbf16ps(2, 5, 6);
-      _tile_dpbf16ps(3, 5, 7);
+    UNROLL
+    for (int i = 0; i < xs; i++) {
+      _tile_loadd(4, x + i * TILE_BYTES, 64);
+      _tile_loadd(5, x + x_distance + i * TILE_BYTES, 64);
+      for (int j = 0; j < ws && i + j < MAX_PARTS; j++) { /* the rest is below what F32 holds */
+        if (i == 0 || ws > 1) {
+          _tile_loadd(6, w + j * TILE_BYTES, 64);
+          _tile_loadd(7, w + (ws + j) * TILE_BYTES, 64);
+        }
+        _tile_dpbf16ps(0, 4, 6);
+        _tile_dpbf16ps(1, 4, 7);
+        _tile_dpbf16ps(2, 5, 6);
+        _tile_dpbf16ps(3, 5, 7);
+      }
     }
     x += xs * TILE_BYTES;
     w += 2 * ws * TILE_BYTES;
@@ -215,9 +203,9 @@ static void panel(enum format type, const struct product *p, int64_t k, int64_t 
     for (int64_t i = 0; i < outputs; i += 2 * TILE) {
       const uint8_t *w = p->panel + i / (2 * TILE) * w_bytes;
       if (w_parts(type) == 2) {
-        tiles(2, 2, sums[0] + i, x, steps * x_step, w, now);
-      } else if (x_parts(type) == 2) {
-        tiles(2, 1, sums[0] + i, x, steps * x_step, w, now);
+        tiles(MAX_PARTS, 2, sums[0] + i, x, steps * x_step, w, now);
+      } else if (x_parts(type) == MAX_PARTS) {
+        tiles(MAX_PARTS, 1, sums[0] + i, x, steps * x_step, w, now);
       } else {
         tiles(1, 1, sums[0] + i, x, steps * x_step, w, now);
       }

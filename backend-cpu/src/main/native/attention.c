@@ -52,7 +52,7 @@ INLINE void tile(enum format type, int rows, int vectors, const struct small *s,
     for (int j = 0; j < vectors; j++) {
       loaded[j] = plain_load(type, b + j * LANES * bytes);
       if (j * LANES * bytes % 64 == 0) {
-        __builtin_prefetch(ahead + j * LANES * bytes);
+        __builtin_prefetch(ahead + j * LANES * bytes, 0, 2);
       }
     }
     UNROLL
@@ -245,8 +245,12 @@ static void softmax(const struct task *t, int64_t query, int64_t first, int64_t 
   t->sums[query] += vf_sum(sum);
 }
 
-/* Lets the rows that see positions from `first` to `end` of a block see them. */
-static void see(const struct task *t, int64_t block, int64_t first, int64_t end) {
+/*
+ * Lets the rows that see positions from `first` to `end` of a block see them. Meanwhile the keys
+ * that come next are fetched: of the next head, or of the next block's first head.
+ */
+static void see(const struct task *t, int64_t block, int64_t first, int64_t end,
+                const struct task *next, int64_t next_block) {
   const struct attention *a = t->a;
   const int64_t start = block * a->block;
   int64_t row = start + first - (a->position + t->first_row);
@@ -258,7 +262,7 @@ static void see(const struct task *t, int64_t block, int64_t first, int64_t end)
   }
   const uint8_t *keys = block_at(t, block, 0);
   const uint8_t *values = block_at(t, block, 1);
-  const uint8_t *next = start + end < a->end ? block_at(t, block + 1, 0) : keys;
+  const uint8_t *ahead = next_block * a->block < a->end ? block_at(next, next_block, 0) : keys;
   struct small s = {.a = t->q + skipped * a->size, .a_step = a->size, .depth = a->size,
                     .c = t->scores + skipped * BLOCK, .c_step = BLOCK, .ahead = values};
   multiply_any(key_block(t, keys, end), &s, queries, end);
@@ -274,8 +278,13 @@ static void see(const struct task *t, int64_t block, int64_t first, int64_t end)
   b.at += first * b.step;
   s = (struct small){.a = t->scores + skipped * BLOCK + first, .a_step = BLOCK,
                      .depth = end - first, .c = t->out + skipped * t->width, .c_step = t->width,
-                     .add = 1, .ahead = next};
+                     .add = 1, .ahead = ahead};
   multiply_any(b, &s, queries, a->size);
+}
+
+/* Floats of work space; NativeAttention.java counts them too, for the widest vectors. */
+static int64_t attention_work(int64_t size, int64_t queries) {
+  return queries * (padded(size) + BLOCK + 2 + size) + 2 * BLOCK * padded(size) + LANES;
 }
 
 static struct task prepare(const struct attention *a, int64_t key_head, int64_t first_row,
@@ -306,16 +315,36 @@ static struct task prepare(const struct attention *a, int64_t key_head, int64_t 
   return t;
 }
 
-/*
- * Rows from first_row on attend with the query heads of key_head to positions from `from` to `to`,
- * as far as each row sees them. work: attention_work floats.
- * With `part`: [heads of the group, size] sums that are not divided yet, then [heads] largest
- * scores, [heads] sums of weights; of one row. Else results go to `out`, and with `states` the
- * largest scores and the sums of weights of all queries there: [rows * group] each.
- */
-KERNEL(attention)(const struct attention *a, int64_t key_head, int64_t first_row, int64_t rows,
-                  int64_t from, int64_t to, float *work, float *part, float *states) {
-  struct task t = prepare(a, key_head, first_row, rows, work);
+/* Hands over what a task has summed up; see below. */
+static void finish(const struct task *t, float *part, float *states) {
+  const struct attention *a = t->a;
+  states = part ? part + t->queries * a->size : states;
+  for (int64_t i = 0; i < t->queries; i++) {
+    float factor = part ? 1 : 1 / t->sums[i];
+    float *out = part ? part + i * a->size
+                      : (float *)a->out + (t->first_row + i / a->group) * a->out_stride +
+                            (t->key_head * a->group + i % a->group) * a->size;
+    for (int64_t d = 0; d < a->size; d++) {
+      out[d] = t->out[i * t->width + d] * factor;
+    }
+    if (states) {
+      states[i] = t->largest[i];
+      states[t->queries + i] = t->sums[i];
+    }
+  }
+}
+
+/* Key heads that are done together: memory is then read in the order in which it lies. */
+#define HEADS 16
+
+static void attend(const struct attention *a, int64_t key_head, int64_t heads, int64_t first_row,
+                   int64_t rows, int64_t from, int64_t to, float *work, float *part,
+                   float *states) {
+  struct task tasks[HEADS];
+  const int64_t work_floats = attention_work(a->size, rows * a->group);
+  for (int64_t h = 0; h < heads; h++) {
+    tasks[h] = prepare(a, key_head + h, first_row, rows, work + h * work_floats);
+  }
   int64_t least = first_seen(a, first_row);
   from = from < least ? least : from;
   int64_t most = a->position + first_row + rows;
@@ -324,30 +353,40 @@ KERNEL(attention)(const struct attention *a, int64_t key_head, int64_t first_row
     int64_t block = p / a->block;
     int64_t end = (block + 1) * a->block;
     end = end < to ? end : to;
-    see(&t, block, p - block * a->block, end - block * a->block);
+    for (int64_t h = 0; h < heads; h++) {
+      const int last = h == heads - 1;
+      see(&tasks[h], block, p - block * a->block, end - block * a->block,
+          last ? tasks : &tasks[h + 1], last ? block + 1 : block);
+    }
     p = end;
   }
-  for (int64_t i = 0; i < t.queries; i++) {
-    float factor = part ? 1 : 1 / t.sums[i];
-    float *out = part ? part + i * a->size
-                      : (float *)a->out + (first_row + i / a->group) * a->out_stride +
-                            (key_head * a->group + i % a->group) * a->size;
-    for (int64_t d = 0; d < a->size; d++) {
-      out[d] = t.out[i * t.width + d] * factor;
-    }
-    states = part ? part + t.queries * a->size : states;
-    if (states) {
-      states[i] = t.largest[i];
-      states[t.queries + i] = t.sums[i];
-    }
+  for (int64_t h = 0; h < heads; h++) {
+    finish(&tasks[h], part ? part + h * a->group * (a->size + 2) : 0, states);
   }
 }
 
-/* Puts the parts of one row and key head together; parts without a position have a sum of 0. */
+/*
+ * Rows from first_row on attend with the query heads of `heads` key heads to positions from `from`
+ * to `to`, as far as each row sees them. work: attention_work floats for each key head, of 16 at
+ * most.
+ * With `part`: for each key head [query heads, size] sums that are not divided yet, then [query
+ * heads] largest scores and [query heads] sums of weights; of one row. Else results go to `out`,
+ * and with `states` the largest scores and the sums of weights of one key head there:
+ * [rows * query heads] each.
+ */
+KERNEL(attention)(const struct attention *a, int64_t key_head, int64_t heads, int64_t first_row,
+                  int64_t rows, int64_t from, int64_t to, float *work, float *part, float *states) {
+  for (int64_t h = 0; h < heads; h += HEADS) {
+    const int64_t now = heads - h < HEADS ? heads - h : HEADS;
+    attend(a, key_head + h, now, first_row, rows, from, to, work,
+           part ? part + h * a->group * (a->size + 2) : 0, states);
+  }
+}
+
+/* Puts the parts of one row and key head together, which are `step` floats apart. */
 KERNEL(attention_merge)(const struct attention *a, int64_t key_head, int64_t row,
-                        const float *parts, int64_t count) {
+                        const float *parts, int64_t step, int64_t count) {
   const int64_t group = a->group;
-  const int64_t step = group * (a->size + 2);
   for (int64_t h = 0; h < group; h++) {
     const float *states = parts + group * a->size + h;
     float *out = (float *)a->out + row * a->out_stride + (key_head * group + h) * a->size;

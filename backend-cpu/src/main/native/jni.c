@@ -85,16 +85,18 @@ METHOD(void, productMany)(CALLER, jint type, jlong out, jlong out_stride, jlong 
                        (const uint8_t *)w, inputs, outputs, add, (uint8_t *)scratch);
 }
 
-METHOD(void, attention)(CALLER, jlong a, jlong key_head, jlong first_row, jlong rows, jlong from,
-                        jlong to, jlong work, jlong part, jlong states) {
+METHOD(void, attention)(CALLER, jlong a, jlong key_head, jlong heads, jlong first_row, jlong rows,
+                        jlong from, jlong to, jlong work, jlong part, jlong states) {
   UNUSED_CALLER;
-  chosen->attention((const struct attention *)a, key_head, first_row, rows, from, to, (float *)work,
-                    (float *)part, (float *)states);
+  chosen->attention((const struct attention *)a, key_head, heads, first_row, rows, from, to,
+                    (float *)work, (float *)part, (float *)states);
 }
 
-METHOD(void, attentionMerge)(CALLER, jlong a, jlong key_head, jlong row, jlong parts, jlong count) {
+METHOD(void, attentionMerge)(CALLER, jlong a, jlong key_head, jlong row, jlong parts, jlong step,
+                             jlong count) {
   UNUSED_CALLER;
-  chosen->attention_merge((const struct attention *)a, key_head, row, (const float *)parts, count);
+  chosen->attention_merge((const struct attention *)a, key_head, row, (const float *)parts, step,
+                          count);
 }
 
 METHOD(void, append)(CALLER, jlong a, jlong k, jlong k_stride, jlong v, jlong v_stride, jlong heads,

@@ -50,10 +50,11 @@ struct sequence; /* in grad_attention.c */
   K(product_quantized, (enum format type, float *out, int64_t out_stride, const uint8_t *x,      \
                         int64_t rows, const uint8_t *w, int64_t inputs, int64_t outputs,         \
                         int64_t add))                                                            \
-  K(attention, (const struct attention *a, int64_t key_head, int64_t first_row, int64_t rows,     \
-                int64_t from, int64_t to, float *work, float *part, float *states))              \
+  K(attention, (const struct attention *a, int64_t key_head, int64_t heads, int64_t first_row,    \
+                int64_t rows, int64_t from, int64_t to, float *work, float *part,                \
+                float *states))                                                                  \
   K(attention_merge, (const struct attention *a, int64_t key_head, int64_t row,                  \
-                      const float *parts, int64_t count))                                        \
+                      const float *parts, int64_t step, int64_t count))                          \
   K(append, (const struct attention *a, const float *k, int64_t k_stride, const float *v,        \
              int64_t v_stride, int64_t heads, int64_t first_row, int64_t rows))                  \
   K(rms_norm, (float *out, float *rstd, const float *x, const float *weight, int64_t rows,       \

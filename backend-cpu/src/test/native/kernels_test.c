@@ -154,7 +154,7 @@ enum { ROUNDED_BYTES = 448 }; /* of 256 activations */
 /* By the kernels for few rows, or by those for many. */
 static void multiply(const struct stored *f, int many, float *out, const float *x, int rows,
                      const uint8_t *w, int inputs, int outputs, int add) {
-  size_t packed_bytes = (size_t)((rows + 31) / 32 * 32) * (size_t)((inputs + 255) / 256 * 256) * 4;
+  size_t packed_bytes = (size_t)((rows + 31) / 32 * 32) * (size_t)((inputs + 255) / 256 * 256) * 6;
   uint8_t *packed = aligned_alloc(64, packed_bytes);
   if (many) {
     uint8_t *scratch = aligned_alloc(64, 1 << 20);
@@ -173,9 +173,9 @@ static void multiply(const struct stored *f, int many, float *out, const float *
   free(packed);
 }
 
-/* What tiles of a matrix unit lose of a product: rounding of both to BF16, or of what is left. */
+/* What tiles of a matrix unit lose of a product with quantised weights: both are rounded to BF16. */
 static double lost(const struct stored *f, int many) {
-  return !many || !has_tiles ? 0 : is_plain(f) ? 0x1p-16 : 0x1p-7;
+  return !many || !has_tiles || is_plain(f) ? 0 : 0x1p-7;
 }
 
 static void product(const struct stored *f, int many, int rows, int inputs, int outputs, int add) {
@@ -266,9 +266,10 @@ static void attention(int half_floats, int group, int size, int rows, int count,
   float *q = malloc(sizeof(float) * (size_t)(rows * width));
   float *out = malloc(sizeof(float) * (size_t)(rows * width));
   float *kv = malloc(sizeof(float) * (size_t)(2 * rows * HEADS * size));
-  float *work = malloc(sizeof(float) * (size_t)(rows * group * (size + 16 + PAGE + 2 + size) +
-                                                2 * PAGE * (size + 16) + 64));
-  float *part = malloc(sizeof(float) * (size_t)(parts * group * (size + 2)));
+  float *work = malloc(sizeof(float) * HEADS *
+                       (size_t)(rows * group * (size + 16 + PAGE + 2 + size) +
+                                2 * PAGE * (size + 16) + 64));
+  float *part = malloc(sizeof(float) * (size_t)(HEADS * parts * group * (size + 2)));
   double *weights = malloc(sizeof(double) * (size_t)count);
   for (int i = 0; i < 2 * plane * pages; i++) {
     fill(f, cache + i * bytes);
@@ -292,16 +293,17 @@ static void attention(int half_floats, int group, int size, int rows, int count,
   char what[80];
   snprintf(what, sizeof what, "attention %s, group %d, size %d, %d of %d, window %d, %d parts",
            f->name, group, size, rows, count, window, parts);
+  const int step = group * (size + 2);
+  for (int p = 0; parts > 1 && p < parts; p++) {
+    k->attention(a, 0, HEADS, 0, 1, count / PAGE * p / parts * PAGE,
+                 p + 1 == parts ? count : count / PAGE * (p + 1) / parts * PAGE, work,
+                 part + p * HEADS * step, 0);
+  }
   for (int h = 0; h < HEADS; h++) {
-    for (int p = 0; parts > 1 && p < parts; p++) {
-      k->attention(a, h, 0, 1, count / PAGE * p / parts * PAGE,
-                   p + 1 == parts ? count : count / PAGE * (p + 1) / parts * PAGE, work,
-                   part + p * group * (size + 2), 0);
-    }
     if (parts > 1) {
-      k->attention_merge(a, h, 0, part, parts);
+      k->attention_merge(a, h, 0, part + h * step, HEADS * step, parts);
     } else {
-      k->attention(a, h, 0, rows, 0, count, work, 0, 0);
+      k->attention(a, h, 1, 0, rows, 0, count, work, 0, 0);
     }
   }
   for (int r = 0; r < rows; r++) {

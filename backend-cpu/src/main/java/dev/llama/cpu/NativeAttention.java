@@ -8,14 +8,16 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * Attention by the kernels in C, which walk the pages of a cache without copying them. A task is
- * one key head with some rows; for a single row with a long context, a part of the positions.
+ * one key head with some rows; for a single row, some key heads, or a part of the positions where
+ * there are many: memory is then read in the order in which it lies.
  */
 final class NativeAttention implements Attention {
   private static final int WORK = 5; // slot of the kernel's work space
   private static final int BLOCK = 64; // as in attention.c
   private static final int QUERIES = 64; // of a task: a block of keys is decoded once for them
   private static final int PART = 256; // positions, at least
-  private static final int PARTS_PER_THREAD = 2;
+  private static final int PARTS_PER_THREAD = 4;
+  private static final int HEADS = 16; // as in attention.c
 
   private final WorkerPool pool;
   private final Attention other;
@@ -145,6 +147,8 @@ final class NativeAttention implements Attention {
     private int rows; // of a task
     private int blocks; // of so many rows
     private int parts; // of the positions
+    private int headsPerTask;
+    private int headTasks; // of so many heads
 
     /** Describes positions in a cache; they are counted from the first one's block on. */
     void setCache(CpuBatch.Run run, AttentionSpec spec, int from, int to) {
@@ -214,31 +218,40 @@ final class NativeAttention implements Attention {
       rows = batch.count == 1 ? 1 : Math.max(1, QUERIES / group);
       blocks = (batch.count - 1) / rows + 1;
       parts = parts(pool);
-      int tasks = Math.multiplyExact(blocks * heads, parts);
-      long each = 2L * (end - begin) * size * group * Math.min(rows, batch.count) / parts;
+      headsPerTask = headsPerTask(pool);
+      headTasks = (heads - 1) / headsPerTask + 1;
+      int tasks = Math.multiplyExact(blocks * headTasks, parts);
+      long each = 2L * (end - begin) * size * group * Math.min(rows, batch.count);
       if (parts > 1) {
-        int bytes = Math.multiplyExact(tasks, partBytes());
+        int bytes = Math.multiplyExact(parts * heads, partBytes());
         if (partial.capacity() < bytes) {
           partial = ByteBuffer.allocateDirect(bytes);
         }
       }
-      run(pool, tasks, each);
+      run(pool, tasks, each * headsPerTask / parts);
       if (parts > 1) {
         long at = NativeLibrary.address(partial);
+        long step = (long) heads * partBytes() / Float.BYTES;
         for (int head = 0; head < heads; head++) {
-          long first = at + (long) head * parts * partBytes();
-          NativeKernels.attentionMerge(description, head, 0, first, parts);
+          long first = at + (long) head * partBytes();
+          NativeKernels.attentionMerge(description, head, 0, first, step, parts);
         }
       }
     }
 
-    /** Splits the positions of a single row where key heads are too few for all threads. */
+    /** Splits the positions of a single row with a long context. */
     private int parts(WorkerPool pool) {
-      int wanted = PARTS_PER_THREAD * pool.threads();
-      if (batch.count > 1 || lse != null || pool.threads() == 1 || heads >= wanted) {
+      if (batch.count > 1 || lse != null || pool.threads() == 1) {
         return 1;
       }
-      return Math.max(1, Math.min((end - begin) / PART, (wanted - 1) / heads + 1));
+      return Math.max(1, Math.min((end - begin) / PART, PARTS_PER_THREAD * pool.threads()));
+    }
+
+    private int headsPerTask(WorkerPool pool) {
+      if (batch.count > 1 || lse != null) {
+        return 1;
+      }
+      return parts > 1 ? heads : (heads - 1) / pool.threads() + 1;
     }
 
     private int partBytes() {
@@ -265,7 +278,8 @@ final class NativeAttention implements Attention {
       }
       int queries = Math.min(rows, batch.count) * group;
       int stateBytes = 2 * queries * Float.BYTES;
-      int workBytes = Math.multiplyExact(workFloats(queries), Float.BYTES);
+      int together = Math.min(headsPerTask, HEADS);
+      int workBytes = Math.multiplyExact(together * workFloats(queries), Float.BYTES);
       ByteBuffer work = scratch.direct(WORK, Math.addExact(workBytes, stateBytes));
       long address = NativeLibrary.address(work);
       for (int i = from; i < to; i++) {
@@ -282,19 +296,20 @@ final class NativeAttention implements Attention {
 
     private void task(int i, ByteBuffer work, long address, int states) {
       int part = i % parts;
-      int head = i / parts % heads;
+      int head = i / parts % headTasks * headsPerTask;
       // Later rows have more to attend to: they come first, or they would be waited for.
-      int firstRow = (blocks - 1 - i / parts / heads) * rows;
+      int firstRow = (blocks - 1 - i / parts / headTasks) * rows;
       int count = Math.min(rows, batch.count - firstRow);
       NativeKernels.attention(
           description,
           head,
+          Math.min(headsPerTask, heads - head),
           firstRow,
           count,
-          parts == 1 ? begin : partBegin(part),
-          parts == 1 ? end : partBegin(part + 1),
+          partBegin(part),
+          partBegin(part + 1),
           address,
-          parts == 1 ? 0 : NativeLibrary.address(partial) + (long) i * partBytes(),
+          parts == 1 ? 0 : NativeLibrary.address(partial) + (long) part * heads * partBytes(),
           states == 0 ? 0 : address + states);
       if (states > 0) {
         putLse(head, firstRow, count, work, states);

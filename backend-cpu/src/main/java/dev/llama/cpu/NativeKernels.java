@@ -100,10 +100,12 @@ final class NativeKernels {
   /** Rows that {@link #pack} may be given at a time, but for the last: a multiple of this. */
   static final int PACKED_ROWS = 32;
 
+  private static final int PACKED_BYTES = 6; // three numbers of BF16, see amx.c
+
   /** Returns an upper bound of the size of {@code rows} rows that {@link #pack} has prepared. */
   static int packedBytes(long rows, long inputs) {
     long padded = (rows + PACKED_ROWS - 1) / PACKED_ROWS * PACKED_ROWS;
-    return Math.toIntExact(padded * ((inputs + 255) / 256 * 256) * Float.BYTES);
+    return Math.toIntExact(padded * ((inputs + 255) / 256 * 256) * PACKED_BYTES);
   }
 
   /**
@@ -147,10 +149,11 @@ final class NativeKernels {
       long scratch);
 
   /**
-   * Attends with the query heads of one key head, see {@code attention.c}.
+   * Attends with the query heads of some key heads, see {@code attention.c}.
    *
    * @param description {@code struct attention}
-   * @param keyHead which
+   * @param keyHead the first
+   * @param heads how many key heads
    * @param firstRow first row of the run that attends
    * @param rows how many
    * @param from first position that is seen
@@ -162,6 +165,7 @@ final class NativeKernels {
   static native void attention(
       long description,
       long keyHead,
+      long heads,
       long firstRow,
       long rows,
       long from,
@@ -176,11 +180,12 @@ final class NativeKernels {
    * @param description {@code struct attention}
    * @param keyHead which
    * @param row which
-   * @param parts as {@link #attention} leaves them, side by side
+   * @param parts as {@link #attention} leaves them, the first one of this key head
+   * @param step from part to part, in floats
    * @param count how many
    */
   static native void attentionMerge(
-      long description, long keyHead, long row, long parts, long count);
+      long description, long keyHead, long row, long parts, long step, long count);
 
   /**
    * Puts keys and values into a cache.

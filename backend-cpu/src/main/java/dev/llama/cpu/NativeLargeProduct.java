@@ -66,6 +66,17 @@ final class NativeLargeProduct implements MatrixProduct, GradProduct {
   }
 
   @Override
+  public void multiplyAll(CpuTensor[] outs, CpuTensor x, CpuTensor[] weights) {
+    for (CpuTensor weight : weights) {
+      if (suits(x, weight)) {
+        MatrixProduct.super.multiplyAll(outs, x, weights);
+        return;
+      }
+    }
+    other.multiplyAll(outs, x, weights);
+  }
+
+  @Override
   public void inputs(CpuTensor dX, CpuTensor dOut, CpuTensor weight, boolean add) {
     if (!suits(dOut, weight)) {
       otherGradient.inputs(dX, dOut, weight, add);
