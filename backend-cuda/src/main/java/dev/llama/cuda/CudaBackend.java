@@ -43,7 +43,7 @@ final class CudaBackend implements Backend {
             + "; own kernels, "
             + (library.isPresent()
                 ? LargeProducts.version() + " for large products with BF16 weights"
-                : "also for large products (no cuBLASLt found)");
+                : "also for large products (no cuBLASLt that works)");
   }
 
   /**

@@ -6,6 +6,8 @@ import dev.llama.DType;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Products of many rows with BF16 weights by cuBLASLt. Not of F16, whose activations may be beyond
@@ -29,6 +31,8 @@ final class LargeProducts implements AutoCloseable {
   /** sizeof(cublasLtMatmulHeuristicResult_t), which begins with the algorithm. */
   private static final int RESULT_BYTES = 96;
 
+  private static final Logger LOG = LoggerFactory.getLogger(LargeProducts.class);
+
   private final Gpu gpu;
   private final long leastWork;
   private final Memory out = new Memory(Long.BYTES);
@@ -46,6 +50,7 @@ final class LargeProducts implements AutoCloseable {
     private long activations;
     private long result;
     private final Memory algorithm = new Memory(RESULT_BYTES);
+    private boolean usable;
 
     private void close() {
       CublasLt.cublasLtMatmulDescDestroy(desc);
@@ -71,7 +76,7 @@ final class LargeProducts implements AutoCloseable {
    * Opens the library.
    *
    * @param gpu where
-   * @return empty where there is none
+   * @return empty where there is none that works
    */
   static Optional<LargeProducts> open(Gpu gpu) {
     return open(gpu, LEAST_WORK);
@@ -79,7 +84,15 @@ final class LargeProducts implements AutoCloseable {
 
   /** As {@link #open(Gpu)}, from another size on; for tests. */
   static Optional<LargeProducts> open(Gpu gpu, long leastWork) {
-    return CublasLt.load() ? Optional.of(new LargeProducts(gpu, leastWork)) : Optional.empty();
+    if (!CublasLt.load()) {
+      return Optional.empty();
+    }
+    try {
+      return Optional.of(new LargeProducts(gpu, leastWork));
+    } catch (BackendException e) {
+      LOG.warn("{}; large products run on the own kernels instead", e.getMessage());
+      return Optional.empty();
+    }
   }
 
   /** Returns what runs. */
@@ -107,13 +120,17 @@ final class LargeProducts implements AutoCloseable {
    * @param x [rows, inputs]
    * @param weight [outputs, inputs]
    * @param add whether to add to what is there
+   * @return false if the library has no algorithm for these sizes; nothing is done then
    */
-  void multiply(CudaTensor product, CudaTensor x, CudaTensor weight, boolean add) {
+  boolean multiply(CudaTensor product, CudaTensor x, CudaTensor weight, boolean add) {
     Plan plan = plans.computeIfAbsent(new Shape(x.rows(), x.width(), weight.rows()), this::plan);
+    if (!plan.usable) {
+      return false;
+    }
     long rounded = gpu.scratch(WORK_SPACE_BYTES + 2 * x.elements()) + WORK_SPACE_BYTES;
     gpu.launch("round_bf16", Grid.strides(gpu, x.elements()), rounded, x, x.elements());
     if (gpu.isPlanning()) {
-      return;
+      return true;
     }
     check(
         CublasLt.cublasLtMatmul(
@@ -134,6 +151,7 @@ final class LargeProducts implements AutoCloseable {
             WORK_SPACE_BYTES,
             gpu.stream()),
         "cublasLtMatmul of " + x.rows() + " x " + x.width() + " x " + weight.rows());
+    return true;
   }
 
   private Plan plan(Shape shape) {
@@ -152,7 +170,7 @@ final class LargeProducts implements AutoCloseable {
       plan.weight = layout(CublasLt.TYPE_16BF, shape.inputs, shape.outputs);
       plan.activations = layout(CublasLt.TYPE_16BF, shape.inputs, shape.rows);
       plan.result = layout(CublasLt.TYPE_32F, shape.outputs, shape.rows);
-      choose(plan, shape);
+      plan.usable = choose(plan);
       return plan;
     } catch (RuntimeException e) {
       plan.close();
@@ -167,7 +185,8 @@ final class LargeProducts implements AutoCloseable {
     return out.getLong(0);
   }
 
-  private void choose(Plan plan, Shape shape) {
+  /** Returns whether there is an algorithm. */
+  private boolean choose(Plan plan) {
     check(
         CublasLt.cublasLtMatmulPreferenceCreate(Driver.address(out)),
         "cublasLtMatmulPreferenceCreate");
@@ -186,7 +205,7 @@ final class LargeProducts implements AutoCloseable {
             "cublasLtMatmulPreferenceSetAttribute");
       }
       out.setInt(0, 0);
-      check(
+      int status =
           CublasLt.cublasLtMatmulAlgoGetHeuristic(
               handle,
               plan.desc,
@@ -197,11 +216,8 @@ final class LargeProducts implements AutoCloseable {
               preference,
               1,
               Driver.address(plan.algorithm),
-              Driver.address(out)),
-          "cublasLtMatmulAlgoGetHeuristic of " + shape);
-      if (out.getInt(0) < 1) {
-        throw new BackendException("cuBLASLt has no algorithm for " + shape);
-      }
+              Driver.address(out));
+      return status == 0 && out.getInt(0) == 1;
     } finally {
       CublasLt.cublasLtMatmulPreferenceDestroy(preference);
     }

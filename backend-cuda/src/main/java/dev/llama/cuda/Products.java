@@ -85,11 +85,15 @@ final class Products {
       int inputs = (int) x.width();
       int outputs = (int) out.width();
       tiled(gpu, "matmul_f32", rows, outputs, out, x, weight, rows, inputs, outputs, mode);
-    } else if (library.isPresent() && library.get().takes(out, x, weight)) {
-      library.get().multiply(out, x, weight, mode == ADD);
-    } else {
+    } else if (!byLibrary(out, x, weight, mode)) {
       many(out, x, weight, mode);
     }
+  }
+
+  private boolean byLibrary(CudaTensor out, CudaTensor x, CudaTensor weight, int mode) {
+    return library.isPresent()
+        && library.get().takes(out, x, weight)
+        && library.get().multiply(out, x, weight, mode == ADD);
   }
 
   private static int fewRows(DType type) {

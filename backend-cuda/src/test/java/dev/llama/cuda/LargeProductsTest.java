@@ -40,7 +40,7 @@ class LargeProductsTest {
         CudaTensor expected = filled(gpu);
         CudaTensor found = filled(gpu);
         assertTrue(library.takes(found, x, weight));
-        library.multiply(found, x, weight, add);
+        assertTrue(library.multiply(found, x, weight, add));
         new Products(gpu, Optional.empty(), new QuantizedActivations(gpu))
             .multiply(expected, x, weight, add ? Products.ADD : Products.SET);
         float[] wanted = read(gpu, expected);
@@ -54,9 +54,13 @@ class LargeProductsTest {
       assertFalse(library.takes(matrix(gpu, ROWS, OUTPUTS), x, f32), "F32 weights");
       CudaTensor shifted = matrix(gpu, ROWS + 1, 25).slice(1, ROWS);
       assertFalse(library.takes(shifted, x, weight), "an output that is not aligned");
+      CudaTensor refused = weight.slice(0, 8);
+      CudaTensor result = matrix(gpu, ROWS, 8);
+      assertTrue(library.takes(result, x, refused));
+      assertFalse(library.multiply(result, x, refused, false), "sizes without an algorithm");
       long objects = Emulator.get(Emulator.Setting.OBJECTS);
       library.close();
-      assertEquals(objects - 5, Emulator.get(Emulator.Setting.OBJECTS), "handle and plan");
+      assertEquals(objects - 9, Emulator.get(Emulator.Setting.OBJECTS), "handle and plan");
       gpu.exit();
     }
   }
