@@ -9,15 +9,25 @@ work=${1:-$root/target/bundled-model}
 llama=$root/llama
 mkdir -p "$work"
 
+# train RUN OPTION...: trains in the folder RUN unless it has a model, going on where it was stopped.
+train() {
+  run=$1
+  shift
+  if [ -d "$run/model" ]; then return; fi
+  if ls "$run"/checkpoints/step-* > /dev/null 2>&1; then set -- --resume "$@"; fi
+  "$llama" train -o "$run" "$@"
+}
+
 if [ ! -f "$work/stories.txt" ]; then
+  "$llama" generate-stories --documents 60000 --seed 1 --short --out "$work/short.txt"
   "$llama" generate-stories --documents 60000 --seed 1 --out "$work/stories.txt"
 fi
 if [ ! -f "$work/tokenizer/tokenizer.model" ]; then
   "$llama" train-tokenizer --vocab-size 4096 --special-tokens 16 --out "$work/tokenizer" \
     "$work/stories.txt"
 fi
-if ls "$work"/run/checkpoints/step-* > /dev/null 2>&1; then resume=--resume; else resume=; fi
-"$llama" train -o "$work/run" --config "$here/config.json" --tokenizer "$work/tokenizer" \
-  --data "$work/stories.txt" $resume "$here/run.json"
-"$llama" quantize --type Q8_0 --force "$work/run/model" "$work/stories.gguf"
+train "$work/first" --tokenizer "$work/tokenizer" --data "$work/short.txt" "$here/short.json"
+train "$work/second" --model "$work/first/model" --data "$work/short.txt" \
+  --data "$work/stories.txt" "$here/run.json"
+"$llama" quantize --type Q8_0 --force "$work/second/model" "$work/stories.gguf"
 echo "To bundle it: cp $work/stories.gguf $root/llama-cli/src/main/resources/dev/llama/cli/" >&2
