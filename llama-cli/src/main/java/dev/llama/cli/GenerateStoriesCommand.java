@@ -43,6 +43,11 @@ final class GenerateStoriesCommand implements Callable<Integer> {
       description = "Number of stories (default: 1).")
   private long documents;
 
+  @Option(
+      names = "--short",
+      description = "Very short ones, in which names and things come back at once.")
+  private boolean brief;
+
   @Mixin private SampleOutput output;
   @Mixin private CommonOptions common;
 
@@ -54,7 +59,10 @@ final class GenerateStoriesCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     SampleOutput.requirePositive(spec, "--documents", documents);
     Stories stories = new Stories(output.seed());
-    output.write(io, documents, number -> text(stories.story(number), number));
+    output.write(
+        io,
+        documents,
+        number -> text(brief ? stories.shortStory(number) : stories.story(number), number));
     return 0;
   }
 

@@ -119,6 +119,9 @@ class TrainingDataCommandsTest {
     }
     ok("generate-stories", "-n", "3", "--seed", "1", "--out", path("s.txt"));
     assertEquals(text, Files.readString(folder.resolve("s.txt")));
+    String brief = ok("generate-stories", "-n", "3", "--seed", "1", "--short").out();
+    assertEquals(3, brief.split("\n\n").length);
+    assertTrue(brief.length() < text.length() / 2, brief);
     wrongUsage("expected at least 1", "generate-stories", "-n", "0");
   }
 

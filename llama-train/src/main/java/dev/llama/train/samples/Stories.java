@@ -41,4 +41,16 @@ public final class Stories {
   public String story(long number) {
     return grammar.say("story", new Chance(seed, number));
   }
+
+  /**
+   * Returns a very short story, of some sentences in which the same names and things come back at
+   * once: from a few hundred thousand tokens of these a model learns to look back for a name, for
+   * which long stories take it many times more.
+   *
+   * @param number any number: each has a story of its own
+   * @return one paragraph
+   */
+  public String shortStory(long number) {
+    return grammar.say("short", new Chance(seed, number));
+  }
 }

@@ -24,6 +24,11 @@ final class SamplesTest {
   @Test
   void storiesAreWellFormed() {
     Stories stories = new Stories(1);
+    for (int n = 0; n < 500; n++) {
+      String brief = stories.shortStory(n);
+      assertFalse(FAULT.matcher(brief).find(), brief);
+      assertTrue(brief.length() > 60 && brief.length() < 300, brief);
+    }
     Set<String> words = new HashSet<>();
     Set<String> openings = new HashSet<>();
     int onceUponATime = 0;
