@@ -52,6 +52,9 @@ final class SampleOutput {
       io.flush();
       return;
     }
+    if (file.getParent() != null) {
+      Files.createDirectories(file.getParent());
+    }
     Path partial = file.resolveSibling(file.getFileName() + ".partial");
     try (Writer out = Files.newBufferedWriter(partial, StandardCharsets.UTF_8);
         Progress progress = new Progress(io, "Writing", " texts", 1)) {

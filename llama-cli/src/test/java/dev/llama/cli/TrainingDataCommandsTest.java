@@ -134,7 +134,10 @@ class TrainingDataCommandsTest {
     ok("generate-dna", "-n", "2", "--length", "130", "--seed", "4", "-o", path("d.fa"));
     assertEquals(fasta, Files.readString(folder.resolve("d.fa")));
     wrongUsage("--length", "generate-dna", "--length", "0");
-    Cli full = Cli.real("generate-dna", "-o", path("none/d.fa"));
-    assertEquals(1, full.exitCode());
+    ok("generate-dna", "-n", "2", "--length", "130", "--seed", "4", "-o", path("new/d.fa"));
+    assertEquals(fasta, Files.readString(folder.resolve("new/d.fa")));
+    Cli underFile = Cli.real("generate-dna", "-o", path("d.fa/d.fa"));
+    assertEquals(1, underFile.exitCode());
+    assertTrue(underFile.err().contains(path("d.fa")), underFile.err());
   }
 }
