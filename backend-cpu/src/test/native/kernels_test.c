@@ -151,26 +151,33 @@ static void check(const char *what, int r, int o, double found, double expected,
 
 enum { ROUNDED_BYTES = 448 }; /* of 256 activations */
 
+/* Memory that begins at a cache line; `memory` is what to free. Windows has no aligned_alloc. */
+static uint8_t *aligned(size_t bytes, void **memory) {
+  *memory = malloc(bytes + 63);
+  return (uint8_t *)(((uintptr_t)*memory + 63) & ~(uintptr_t)63);
+}
+
 /* By the kernels for few rows, or by those for many. */
 static void multiply(const struct stored *f, int many, float *out, const float *x, int rows,
                      const uint8_t *w, int inputs, int outputs, int add) {
   size_t packed_bytes = (size_t)((rows + 31) / 32 * 32) * (size_t)((inputs + 255) / 256 * 256) * 6;
-  uint8_t *packed = aligned_alloc(64, packed_bytes);
+  void *packed_memory, *scratch_memory;
+  uint8_t *packed = aligned(packed_bytes, &packed_memory);
   if (many) {
-    uint8_t *scratch = aligned_alloc(64, 1 << 20);
+    uint8_t *scratch = aligned(1 << 20, &scratch_memory);
     for (int r = 0; r < rows; r += 32) {
       int part = rows - r < 32 ? rows - r : 32;
       k->pack(f->type, packed, r, x + r * inputs, inputs, part, inputs);
     }
     k->product_many(f->type, out, outputs, packed, rows, w, inputs, outputs, add, scratch);
-    free(scratch);
+    free(scratch_memory);
   } else if (is_plain(f)) {
     k->product(f->type, out, outputs, x, inputs, rows, w, inputs, outputs, add);
   } else {
     k->quantize(packed, x, inputs, rows, inputs);
     k->product_quantized(f->type, out, outputs, packed, rows, w, inputs, outputs, add);
   }
-  free(packed);
+  free(packed_memory);
 }
 
 /* What tiles of a matrix unit lose of a product with quantised weights: both are rounded to BF16. */
