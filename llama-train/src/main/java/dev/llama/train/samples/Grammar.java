@@ -9,11 +9,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Rules that say what can be said, and in how many ways; {@code stories.grammar} begins with a
- * description of how they are written. Immutable.
+ * Rules that say what can be said, and in how many ways; {@code stories/index.grammar} begins with
+ * a description of how they are written. Immutable.
  */
 final class Grammar {
   private static final Pattern HEADER = Pattern.compile("([a-z-]+)(?:\\(([a-z, ]+)\\))?:");
+
+  private static final Pattern REFERENCE = Pattern.compile("[<=]([a-z-]+)[>}]");
 
   private final Map<String, Rule> rules = new HashMap<>();
 
@@ -28,12 +30,13 @@ final class Grammar {
   /**
    * Reads a grammar.
    *
-   * @throws IllegalArgumentException if a line is none: names its number
+   * @param lines of all its files
+   * @throws IllegalArgumentException if a line is none, or a rule is there twice or missing: names
+   *     it
    */
   Grammar(List<String> lines) {
     Rule rule = null;
-    for (int i = 0; i < lines.size(); i++) {
-      String line = lines.get(i);
+    for (String line : lines) {
       Matcher header = HEADER.matcher(line);
       if (line.isBlank() || line.startsWith("#")) {
         continue;
@@ -42,14 +45,26 @@ final class Grammar {
         String properties = header.group(2);
         List<String> names = properties == null ? List.of() : List.of(properties.split(", "));
         rule = new Rule(names, new ArrayList<>());
-        rules.put(header.group(1), rule);
+        if (rules.put(header.group(1), rule) != null) {
+          throw new IllegalArgumentException("the grammar has two rules " + header.group(1));
+        }
       } else if (rule != null && (line.equals("-") || line.startsWith("- "))) {
         rule.ways().add(line.substring(Math.min(2, line.length())));
       } else if (rule != null && !rule.ways().isEmpty() && line.startsWith("  ")) {
         int last = rule.ways().size() - 1;
         rule.ways().set(last, rule.ways().get(last) + "\n" + line.strip());
       } else {
-        throw new IllegalArgumentException("grammar line " + (i + 1) + ": " + line);
+        throw new IllegalArgumentException("no line of a grammar: " + line);
+      }
+    }
+    checkReferences();
+  }
+
+  /** A rule that is hardly ever used is not to fail only then. */
+  private void checkReferences() {
+    for (Rule rule : List.copyOf(rules.values())) {
+      for (String way : rule.ways()) {
+        REFERENCE.matcher(way).results().forEach(reference -> rule(reference.group(1)));
       }
     }
   }

@@ -5,14 +5,24 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
- * Simple stories for children, made from a grammar of this project's own: about thirty plots with
- * many ways to tell each, in 1200 words. Enough for a model of a million parameters to learn
+ * Simple stories for children, made from a grammar of this project's own: eighty plots with many
+ * ways to tell each, in 3000 words. Enough for a model of a few million parameters to learn
  * sentences, dialogue, and who is who. Immutable; safe for use by many threads at once.
  */
 public final class Stories {
-  private static final String RESOURCE = "stories.grammar";
+  private static final List<String> FILES =
+      List.of(
+          "index",
+          "words",
+          "phrases",
+          "plots-friends",
+          "plots-home",
+          "plots-outdoors",
+          "plots-work",
+          "plots-wonders");
 
   private final Grammar grammar;
   private final long seed;
@@ -24,9 +34,13 @@ public final class Stories {
    */
   public Stories(long seed) {
     this.seed = seed;
-    try (InputStream in = Stories.class.getResourceAsStream(RESOURCE)) {
-      String text = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-      grammar = new Grammar(List.of(text.split("\n")));
+    this.grammar = new Grammar(FILES.stream().flatMap(Stories::lines).toList());
+  }
+
+  private static Stream<String> lines(String file) {
+    String resource = "stories/" + file + ".grammar";
+    try (InputStream in = Stories.class.getResourceAsStream(resource)) {
+      return new String(in.readAllBytes(), StandardCharsets.UTF_8).lines();
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

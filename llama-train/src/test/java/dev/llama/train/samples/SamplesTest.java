@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.llama.TokenizerOptions;
+import dev.llama.train.data.BytePairTrainer;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
@@ -43,9 +45,40 @@ final class SamplesTest {
       openings.add(story.substring(0, 12));
       onceUponATime += story.startsWith("Once upon a time") ? 1 : 0;
     }
-    assertTrue(words.size() > 1000, words.size() + " words");
-    assertTrue(openings.size() > 100, openings.size() + " openings");
+    assertTrue(words.size() > 3000, words.size() + " words");
+    assertTrue(openings.size() > 200, openings.size() + " openings");
     assertTrue(onceUponATime > 900 && onceUponATime < 1800, onceUponATime + " of 3000");
+  }
+
+  /** The bundled model's vocabulary has 4096 tokens: the stories need enough different words. */
+  @Test
+  void wordsFillTheVocabularyOfTheBundledModel() {
+    BytePairTrainer trainer = new BytePairTrainer(TokenizerOptions.defaults());
+    Stories stories = new Stories(1);
+    for (int n = 0; n < 3000; n++) {
+      trainer.add(stories.story(n));
+    }
+    assertEquals(4096, trainer.train(4096, 16).size());
+  }
+
+  /** What a question ends with is in the way that asks it, and not in the sentence around it. */
+  @Test
+  void questionsEndInQuestionMarks() {
+    Stories stories = new Stories(2);
+    Pattern question =
+        Pattern.compile("\"(?:Why|Where|Who|Are you|Can (?:I|you|we)|Shall)\\b[^\"?!.]*[,.!]\"");
+    for (int n = 0; n < 3000; n++) {
+      String story = stories.story(n);
+      Matcher fault = question.matcher(story);
+      assertFalse(fault.find(), () -> fault.group() + " in: " + story);
+    }
+  }
+
+  @Test
+  void textsArePolished() {
+    assertEquals(
+        "An hour ago, an owl saw a unicorn. \"Why?\" it asked.",
+        Polish.polish("a hour ago,  a owl saw a unicorn . \"why?,\" it asked."));
   }
 
   @Test
@@ -72,9 +105,16 @@ final class SamplesTest {
 
   @Test
   void grammarIsChecked() {
-    assertThrows(IllegalArgumentException.class, () -> new Grammar(List.of("- way")));
+    for (List<String> lines :
+        List.of(
+            List.of("- way"),
+            List.of("a:", "- way", "a:", "- other"),
+            List.of("a:", "- <none>"),
+            List.of("a:", "- {x=none}"))) {
+      assertThrows(IllegalArgumentException.class, () -> new Grammar(lines), lines.toString());
+    }
     Chance chance = new Chance(0, 0);
-    for (String way : List.of("<none>", "{none}", "[a|b", "{x=a}", "{x=b}{x.size}")) {
+    for (String way : List.of("{none}", "[a|b", "{x=a}", "{x=b}{x.size}")) {
       Grammar grammar = new Grammar(List.of("a:", "- b; c", "b(name):", "- b", "r:", "- " + way));
       assertThrows(IllegalArgumentException.class, () -> grammar.say("r", chance), way);
     }
