@@ -13,8 +13,6 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /** Without any model at hand there is a story to be had. */
@@ -47,10 +45,9 @@ class BundledModelTest {
   void storiesAreWellFormed() {
     Set<String> words = new HashSet<>();
     Stories stories = new Stories(1);
-    for (int n = 0; n < 2000; n++) {
+    for (int n = 0; n < 3000; n++) {
       words.addAll(words(stories.story(n)));
     }
-    Pattern name = Pattern.compile("named ([A-Z][a-z]+)");
     for (int seed = 1; seed <= 4; seed++) {
       String story =
           story("--seed", "" + seed, "Once upon a time, there was a little girl named Lily.");
@@ -59,9 +56,7 @@ class BundledModelTest {
       assertTrue(known >= 0.99 * told.size(), story);
       assertTrue(told.size() > 60, story);
       assertTrue(story.strip().matches("(?s).*[.!?]\"?"), "ends within a sentence: " + story);
-      Matcher hero = name.matcher(story);
-      assertTrue(hero.find(), story);
-      assertTrue(story.split(hero.group(1), -1).length > 4, story);
+      assertTrue(story.split("\\bLily\\b", -1).length > 4, story);
     }
   }
 
