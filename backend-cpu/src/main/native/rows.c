@@ -1,5 +1,5 @@
 /* Operations on single rows of activations: norm, rotation, activation function, sums, maxima. */
-#include "simd.h"
+#include "formats.h"
 
 /* Pairs whose sines and cosines are kept at a time. */
 #define PAIRS 64
@@ -219,8 +219,10 @@ KERNEL(embed)(enum format type, float *out, const uint8_t *row, int64_t count) {
     decode(F32, out, row, count);
   } else if (type == F16) {
     decode(F16, out, row, count);
-  } else {
+  } else if (type == BF16) {
     decode(BF16, out, row, count);
+  } else {
+    read_row(type, row, 0, count, out);
   }
 }
 

@@ -21,7 +21,7 @@ final class CpuBackend implements Backend {
   private final String description;
   private final WorkerPool pool;
   private final DirectMemory memory = new DirectMemory();
-  private final Ops ops;
+  private final CpuOps ops;
   private final GradOps gradOps;
 
   /**
@@ -32,7 +32,7 @@ final class CpuBackend implements Backend {
    * @param ops operations on this backend's tensors
    * @param gradOps their gradients
    */
-  CpuBackend(String description, WorkerPool pool, Ops ops, GradOps gradOps) {
+  CpuBackend(String description, WorkerPool pool, CpuOps ops, GradOps gradOps) {
     this.description = description;
     this.pool = pool;
     this.ops = ops;
@@ -68,9 +68,12 @@ final class CpuBackend implements Backend {
       throw new BackendException(
           weight.name() + " is stored as " + weight.type() + ", which cannot be computed with");
     }
-    return weight.shape().length == 1
-        ? Segments.decode(memory, codec, weight)
-        : Segments.alias(weight);
+    if (weight.shape().length == 1) {
+      return Segments.decode(memory, codec, weight);
+    }
+    CpuTensor matrix = Segments.alias(weight);
+    ops.prepare(matrix);
+    return matrix;
   }
 
   @Override

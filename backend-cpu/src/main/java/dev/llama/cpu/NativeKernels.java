@@ -20,6 +20,14 @@ final class NativeKernels {
    */
   static native void use(int level);
 
+  /**
+   * Asks the operating system for large pages where memory lies; see {@code pages.h}.
+   *
+   * @param address of mapped memory
+   * @param bytes its size
+   */
+  static native void preferLargePages(long address, long bytes);
+
   /** Returns where a direct buffer begins. */
   static native long address(ByteBuffer buffer);
 
@@ -67,7 +75,7 @@ final class NativeKernels {
 
   /** Returns the size of a row of rounded activations: see {@code rounded.h}. */
   static int quantizedBytes(long inputs) {
-    return Math.toIntExact((inputs + 255) / 256 * (256 + 48 * Float.BYTES));
+    return Math.toIntExact((inputs + 255) / 256 * (2 * 256 + 48 * Float.BYTES));
   }
 
   /**

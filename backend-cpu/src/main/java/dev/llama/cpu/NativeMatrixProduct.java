@@ -63,6 +63,15 @@ final class NativeMatrixProduct implements MatrixProduct {
     return true;
   }
 
+  /** Asks for large pages: reading weights from small ones takes half as long again. */
+  @Override
+  public void prepare(CpuTensor weight) {
+    for (long r = 0, rows; r < weight.rows(); r += rows) {
+      rows = weight.rowsInSegment(r);
+      NativeKernels.preferLargePages(address(weight, r), rows * weight.rowBytes());
+    }
+  }
+
   @Override
   public void multiply(CpuTensor out, CpuTensor x, CpuTensor weight, boolean add) {
     if (x.rows() >= PACKED_ROWS && library.level().unpacks(weight.type())) {
