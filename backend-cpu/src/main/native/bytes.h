@@ -258,6 +258,23 @@ INLINE vsum vb_dot_split(vsum sums, vb_split u, vb first, vb second, v8 scales, 
   return _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), quarters(scales, g), sums);
 }
 
+#ifdef __AVX512VNNI__
+/*
+ * sums += the dot products of the eight groups of a chunk, each times its scale. dots: what
+ * vb_products says of two groups each, below 2^14: so sums of two of them fit 16 bits.
+ */
+#define HAS_DOTS_OF_CHUNK
+INLINE vsum vb_dots_of_chunk(vsum sums, const __m512i dots[4], v8 scales) {
+  const __m512i one = _mm512_set1_epi16(1);
+  const __m512i groups = _mm512_set_epi32(7, 5, 3, 1, 7, 5, 3, 1, 6, 4, 2, 0, 6, 4, 2, 0);
+  __m512i low = _mm512_madd_epi16(_mm512_packs_epi32(dots[0], dots[1]), one);
+  __m512i high = _mm512_madd_epi16(_mm512_packs_epi32(dots[2], dots[3]), one);
+  __m512i all = _mm512_madd_epi16(_mm512_packs_epi32(low, high), one);
+  __m512 scale = _mm512_permutexvar_ps(groups, _mm512_castps256_ps512(scales));
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(all), scale, sums);
+}
+#endif
+
 /* The same of halves h to h + 3 of groups. */
 INLINE vsum vb_dot_halves(vsum sums, vb u, vb x, v8 scales, int h) {
   return _mm512_fmadd_ps(_mm512_cvtepi32_ps(vb_products(u, x)), quarters(scales, h), sums);

@@ -234,7 +234,8 @@ KERNEL(read)(float *out, const uint8_t *from, int64_t bytes) {
     UNROLL
     for (int j = 0; j < 4; j++) {
       if (j * LANES * 4 % 64 == 0) {
-        __builtin_prefetch(from + i + 4096 + j * LANES * 4);
+        __builtin_prefetch(from + i + FAR + j * LANES * 4, 0, 2);
+        __builtin_prefetch(from + i + NEAR + j * LANES * 4, 0, 3);
       }
       sums[j] = vf_add(sums[j], vf_load(from + i + j * LANES * 4));
     }
