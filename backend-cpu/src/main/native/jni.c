@@ -54,9 +54,14 @@ METHOD(jlong, address)(CALLER, jobject buffer) {
   return (jlong)(intptr_t)get(environment, buffer);
 }
 
-METHOD(void, preferLargePages)(CALLER, jlong address, jlong bytes) {
+METHOD(void, preferLargePages)(CALLER, jlong start, jlong bytes) {
   UNUSED_CALLER;
-  llama_prefer_large_pages((uint64_t)address, (uint64_t)bytes);
+  llama_prefer_large_pages((uint64_t)start, (uint64_t)bytes);
+}
+
+METHOD(jlong, populate)(CALLER, jlong start, jlong bytes) {
+  UNUSED_CALLER;
+  return llama_populate((uint64_t)start, (uint64_t)bytes);
 }
 
 METHOD(void, product)(CALLER, jint type, jlong out, jlong out_stride, jlong x, jlong x_stride,

@@ -1,4 +1,4 @@
-/* Asks the operating system for large pages. */
+/* The pages in which weights lie. */
 #ifndef LLAMA_PAGES_H
 #define LLAMA_PAGES_H
 
@@ -9,6 +9,9 @@
  * in pages of 2 MiB if the file system can: those of 4 KiB cost a look into the page table each, and
  * a third of the bandwidth. The weights stay in the page cache. What cannot be had changes nothing.
  */
-void llama_prefer_large_pages(uint64_t address, uint64_t bytes);
+void llama_prefer_large_pages(uint64_t start, uint64_t bytes);
+
+/* Enters the pages of a mapped file into the table of this process. Returns 0 if that was done. */
+int64_t llama_populate(uint64_t start, uint64_t bytes);
 
 #endif

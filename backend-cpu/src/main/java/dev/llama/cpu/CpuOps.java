@@ -44,11 +44,6 @@ final class CpuOps implements Ops {
     this.rows = rows;
   }
 
-  /** Hears of each matrix of weights before it is used. */
-  void prepare(CpuTensor weight) {
-    product.prepare(weight);
-  }
-
   @Override
   public void embed(Tensor out, Tensor table, Tensor indices) {
     CpuTensor o = Checks.floats("embed", "out", out);

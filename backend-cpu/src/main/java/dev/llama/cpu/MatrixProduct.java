@@ -3,13 +3,6 @@ package dev.llama.cpu;
 /** One way to multiply matrices. Shapes and types are checked before. */
 interface MatrixProduct {
   /**
-   * Hears of each matrix of weights before it is used.
-   *
-   * @param weight [outputs, inputs], as it lies in its file
-   */
-  default void prepare(CpuTensor weight) {}
-
-  /**
    * Computes {@code out (=|+=) x · weightᵀ}.
    *
    * @param out F32 [rows, outputs]

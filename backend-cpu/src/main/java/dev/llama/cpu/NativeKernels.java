@@ -21,12 +21,21 @@ final class NativeKernels {
   static native void use(int level);
 
   /**
-   * Asks the operating system for large pages where memory lies; see {@code pages.h}.
+   * Asks the operating system for large pages where a file is mapped; see {@code pages.h}.
    *
-   * @param address of mapped memory
-   * @param bytes its size
+   * @param start address of the first byte
+   * @param bytes how many
    */
-  static native void preferLargePages(long address, long bytes);
+  static native void preferLargePages(long start, long bytes);
+
+  /**
+   * Has the operating system enter the pages of a mapped file into the table of this process.
+   *
+   * @param start address of the first byte
+   * @param bytes how many
+   * @return 0, or what else it answers where it cannot
+   */
+  static native long populate(long start, long bytes);
 
   /** Returns where a direct buffer begins. */
   static native long address(ByteBuffer buffer);

@@ -41,11 +41,6 @@ final class NativeLargeProduct implements MatrixProduct, GradProduct {
     otherGradient = new JavaGradProduct(pool);
   }
 
-  @Override
-  public void prepare(CpuTensor weight) {
-    other.prepare(weight);
-  }
-
   private static boolean suits(CpuTensor x, CpuTensor matrix) {
     return x.rows() >= MANY
         && matrix.type() == DType.F32

@@ -23,18 +23,22 @@ final class Rows {
     int rows = (int) out.rows();
     int width = (int) out.width();
     checkIndices(out, table, indices);
-    Codec codec = Codec.of(table.type());
-    pool.parallelFor(
-        rows,
-        Work.grain(pool, rows, width),
-        (from, to, scratch) -> {
-          float[] row = scratch.floats(ROW, width);
-          for (int r = from; r < to; r++) {
-            int index = indices.getInt(r);
-            codec.decode(table.segment(index), table.offset(index), width, row, 0, scratch);
-            out.put(r, 0, width, row, 0);
-          }
-        });
+    pool.parallelFor(rows, Work.grain(pool, rows, width), new Selection(out, table, indices));
+  }
+
+  /** Copies rows, decoded. */
+  record Selection(CpuTensor out, CpuTensor table, CpuTensor indices) implements WorkerPool.Task {
+    @Override
+    public void run(int from, int to, Scratch scratch) {
+      Codec codec = Codec.of(table.type());
+      int width = (int) out.width();
+      float[] row = scratch.floats(ROW, width);
+      for (int r = from; r < to; r++) {
+        int index = indices.getInt(r);
+        codec.decode(table.segment(index), table.offset(index), width, row, 0, scratch);
+        out.put(r, 0, width, row, 0);
+      }
+    }
   }
 
   /** Refuses what is not a row of the table. */
