@@ -57,11 +57,12 @@ final class ByteAlphabet {
    */
   static int read(byte[] text, int from, int to, byte[] out, int start) {
     int at = start;
-    for (int i = from; i < to; i++) {
-      int c = text[i];
+    int i = from;
+    while (i < to) {
+      int c = text[i++];
       if (c < 0) {
         boolean two = (c & 0xE0) == 0xC0; // what takes three bytes is not of the alphabet
-        c = two ? (c & 0x1F) << 6 | text[++i] & 0x3F : BYTES.length;
+        c = two ? (c & 0x1F) << 6 | text[i++] & 0x3F : BYTES.length;
       }
       int b = c < BYTES.length ? BYTES[c] : -1;
       if (b < 0) {
