@@ -1,6 +1,6 @@
 /*
- * Column of the largest element of each row of x [rows, width], the first among equals; of a row
- * that holds NaN some column.
+ * Column of the largest element of each row of x [rows, width], the first among equals; -1 if an
+ * element is NaN or positive infinity, or all are negative infinity.
  *   argmax_parts: the best of each part of each row: values, columns [rows, parts]
  *   argmax_merge: the best of the parts: out [rows]
  * Launch: argmax_parts: grid (parts, rows), blocks of 256; argmax_merge: one block of 32 for each
@@ -8,7 +8,7 @@
  */
 #include "common.cuh"
 
-/* Larger, or equal and further left. A NaN is never better. */
+/* Larger, or equal and further left. */
 DEVICE bool is_better(float value, int column, float best, int best_column) {
   return value > best || (value == best && column < best_column);
 }
@@ -29,6 +29,7 @@ DEVICE void warp_best(float& best, int& column) {
 }
 
 constexpr int NO_COLUMN = 0x7fffffff;
+constexpr int NOTHING = -1; /* with the value infinity, better than any column */
 
 extern "C" __global__ void argmax_parts(float* values, int* columns, const float* x, int width) {
   __shared__ float warp_values[WARP];
@@ -41,7 +42,8 @@ extern "C" __global__ void argmax_parts(float* values, int* columns, const float
   float best = -INFINITY;
   int column = NO_COLUMN;
   for (int i = (int)begin + threadIdx.x; i < end; i += blockDim.x) {
-    keep_better(best, column, row[i], i);
+    bool good = row[i] < INFINITY;
+    keep_better(best, column, good ? row[i] : INFINITY, good ? i : NOTHING);
   }
   warp_best(best, column);
   if (lane_index() == 0) {
@@ -68,7 +70,7 @@ extern "C" __global__ void argmax_merge(int* out, const float* values, const int
   }
   warp_best(best, column);
   if (threadIdx.x == 0) {
-    out[blockIdx.x] = column == NO_COLUMN ? 0 : column;
+    out[blockIdx.x] = best > -INFINITY ? column : NOTHING;
   }
 }
 KERNEL(argmax_merge)

@@ -15,11 +15,14 @@ traps="-fsanitize=alignment,bounds -fsanitize-undefined-trap-on-error -Wno-unkno
 -Wno-unused-function -Wno-unused-variable -Wno-sign-compare"
 
 mkdir -p "$out"
-common=$(cat "$0" "$here"/*.h "$kernels"/*.cuh | sha256sum | cut -c 1-16)
+digest() { cat "$@" | sha256sum | cut -c 1-16; }
 
 # Prints the object that a source becomes, and compiles it unless it is there.
 compile() {
-  object=$out/$(basename "$1").$common.$(sha256sum "$1" | cut -c 1-16).o
+  case $1 in
+    *.cu) object=$out/$(basename "$1").$(digest "$0" "$here/emulator.h" "$kernels"/*.cuh "$1").o ;;
+    *) object=$out/$(basename "$1").$(digest "$0" "$here"/*.h "$1").o ;;
+  esac
   if [ ! -f "$object" ]; then
     case $1 in
       *.cu) g++ $flags $traps -x c++ -c -o "$object.$$" "$1" ;;

@@ -166,6 +166,11 @@ final class CpuTensor implements Tensor {
     segment(row).floats.put((offset(row) >> 2) + column, source, at, count);
   }
 
+  /** Returns an element of an F32 tensor. */
+  float getFloat(long row, int column) {
+    return segment(row).floats.get((offset(row) >> 2) + column);
+  }
+
   /** Sets an element of an F32 tensor. */
   void putFloat(long row, int column, float value) {
     segment(row).floats.put((offset(row) >> 2) + column, value);

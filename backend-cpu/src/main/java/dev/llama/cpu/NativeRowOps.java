@@ -70,6 +70,7 @@ final class NativeRowOps extends RowOps {
   private static void argmaxRows(CpuTensor out, CpuTensor x, int from, int to) {
     for (int r = from; r < to; r++) {
       NativeKernels.argmax(address(out, 0) + 4L * r, address(x, r), x.width());
+      Rows.forgetUnlessFinite(out, x, r);
     }
     Reference.reachabilityFence(x);
     Reference.reachabilityFence(out);

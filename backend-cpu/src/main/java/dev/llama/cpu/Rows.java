@@ -1,6 +1,7 @@
 package dev.llama.cpu;
 
 import dev.llama.InvalidInputException;
+import dev.llama.spi.Draw;
 import java.util.concurrent.atomic.AtomicReference;
 
 /** Selection of rows, and of the largest element of rows. */
@@ -75,7 +76,7 @@ final class Rows {
   }
 
   /**
-   * Finds the first of the largest elements of each row.
+   * Finds the first of the largest elements of each row, see {@link dev.llama.spi.Ops#argmax}.
    *
    * @param out I32 [rows]
    * @param x F32 [rows, width]
@@ -91,8 +92,16 @@ final class Rows {
           for (int r = from; r < to; r++) {
             x.get(r, 0, width, row, 0);
             out.putInt(r, largest(row, width));
+            forgetUnlessFinite(out, x, r);
           }
         });
+  }
+
+  /** Says that a row has no largest element if the one found is infinite or NaN. */
+  static void forgetUnlessFinite(CpuTensor out, CpuTensor x, int row) {
+    if (!Float.isFinite(x.getFloat(row, out.getInt(row)))) {
+      out.putInt(row, Draw.NOTHING);
+    }
   }
 
   private static int largest(float[] row, int count) {

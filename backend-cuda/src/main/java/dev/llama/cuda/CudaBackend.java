@@ -9,6 +9,7 @@ import dev.llama.spi.GradOps;
 import dev.llama.spi.KvCache;
 import dev.llama.spi.KvShape;
 import dev.llama.spi.Ops;
+import dev.llama.spi.SampleOp;
 import dev.llama.spi.Step;
 import dev.llama.spi.Tensor;
 import dev.llama.spi.TensorData;
@@ -24,6 +25,7 @@ final class CudaBackend implements Backend {
   private final Optional<LargeProducts> library;
   private final CudaOps ops;
   private final CudaGradOps gradOps;
+  private final CudaSampleOp sampleOp;
   private final WeightLoader weights;
   private final String description;
 
@@ -34,6 +36,7 @@ final class CudaBackend implements Backend {
     library = LargeProducts.open(gpu);
     ops = new CudaOps(gpu, new Products(gpu, library, eightBits), attention, eightBits);
     gradOps = new CudaGradOps(gpu, ops, attention);
+    sampleOp = new CudaSampleOp(gpu);
     weights = new WeightLoader(gpu, eightBits);
     description =
         "cuda:"
@@ -165,6 +168,11 @@ final class CudaBackend implements Backend {
   @Override
   public Optional<GradOps> gradOps() {
     return Optional.of(gradOps);
+  }
+
+  @Override
+  public Optional<SampleOp> sampleOp() {
+    return Optional.of(sampleOp);
   }
 
   @Override

@@ -302,20 +302,21 @@ final class CudaOps implements Ops {
         o.elements());
   }
 
-  /** The best of parts of a row, then the best of those: one block could not read fast enough. */
+  /** The best of parts of a row, then the best of those. */
   @Override
   public void argmax(Tensor out, Tensor x) {
     CudaTensor in = Checks.floats("argmax", "x", x);
     CudaTensor o = Checks.integers("argmax", "out", out, in.rows());
     int width = Checks.size("argmax", in.width());
-    int parts = Math.max(1, Math.min(width / 2048, 64));
+    Grid grid = Grid.parts(in);
     gpu.enter();
     try {
-      long values = gpu.scratch(2 * in.rows() * parts * Integer.BYTES);
-      long columns = values + in.rows() * parts * Integer.BYTES;
-      Grid grid = Grid.plane(parts, in.rows(), Grid.THREADS);
+      long bytes = in.rows() * grid.x() * Integer.BYTES;
+      long values = gpu.scratch(2 * bytes);
+      long columns = values + bytes;
       gpu.launch("argmax_parts", grid, values, columns, in, width);
-      gpu.launch("argmax_merge", Grid.line(in.rows(), 32), o, values, columns, parts);
+      Grid merge = Grid.line(in.rows(), 32);
+      gpu.launch("argmax_merge", merge, o, values, columns, (int) grid.x());
     } finally {
       gpu.exit();
     }

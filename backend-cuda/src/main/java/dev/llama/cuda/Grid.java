@@ -16,6 +16,10 @@ record Grid(long x, long y, long z, int threads, int sharedBytes) {
   /** Blocks for each multiprocessor that keep it busy. */
   private static final int BLOCKS_PER_MULTIPROCESSOR = 8;
 
+  /** Most parts of a row of {@link #parts}. */
+  static final int ROW_PARTS = 64;
+
+  private static final int PART_WIDTH = 2048;
   private static final int MAX_THREADS = 1024;
   private static final int WIDE_ROW = 2048;
   private static final int MAX_Y = 65535;
@@ -34,6 +38,14 @@ record Grid(long x, long y, long z, int threads, int sharedBytes) {
   static Grid rows(Gpu gpu, long rows, long width) {
     boolean few = rows < gpu.device().multiprocessors() && width >= WIDE_ROW;
     return line(rows, few ? MAX_THREADS : THREADS);
+  }
+
+  /**
+   * Blocks for parts of each row, the rows in the second dimension: one could not read a long row
+   * fast.
+   */
+  static Grid parts(CudaTensor x) {
+    return plane(Math.max(1, Math.min(x.width() / PART_WIDTH, ROW_PARTS)), x.rows(), THREADS);
   }
 
   /** Blocks in a plane. */

@@ -95,6 +95,15 @@ public interface Backend extends AutoCloseable {
   Optional<GradOps> gradOps();
 
   /**
+   * Returns the operation that draws tokens.
+   *
+   * @return empty if the host is to read the logits and draw
+   */
+  default Optional<SampleOp> sampleOp() {
+    return Optional.empty();
+  }
+
+  /**
    * Prepares a sequence of operations to be run many times. What changes between runs lives in
    * tensors and batches that keep their number of rows.
    *

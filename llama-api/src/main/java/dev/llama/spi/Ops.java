@@ -132,8 +132,9 @@ public interface Ops {
   void gelu(Tensor out, Tensor x);
 
   /**
-   * Column of the largest element of each row, the first among equals. A row that holds NaN yields
-   * some column of the row.
+   * Column of the largest element of each row, the first among equals; {@link Draw#NOTHING} if that
+   * element is infinite, or all are NaN. A row that holds NaN among others yields {@link
+   * Draw#NOTHING} or some column of the row.
    *
    * @param out I32 [rows]
    * @param x [rows, width]

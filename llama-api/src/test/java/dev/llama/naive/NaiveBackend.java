@@ -9,6 +9,7 @@ import dev.llama.spi.GradOps;
 import dev.llama.spi.KvCache;
 import dev.llama.spi.KvShape;
 import dev.llama.spi.Ops;
+import dev.llama.spi.SampleOp;
 import dev.llama.spi.Step;
 import dev.llama.spi.Tensor;
 import dev.llama.spi.TensorData;
@@ -21,14 +22,20 @@ import java.util.Optional;
 public class NaiveBackend implements Backend {
   private final Ops ops;
   private final GradOps gradOps;
+  private final SampleOp sampleOp;
 
   public NaiveBackend() {
     this(new NaiveOps(), new NaiveGradOps());
   }
 
   NaiveBackend(Ops ops, GradOps gradOps) {
+    this(ops, gradOps, new NaiveSampleOp());
+  }
+
+  NaiveBackend(Ops ops, GradOps gradOps, SampleOp sampleOp) {
     this.ops = ops;
     this.gradOps = gradOps;
+    this.sampleOp = sampleOp;
   }
 
   @Override
@@ -138,6 +145,11 @@ public class NaiveBackend implements Backend {
   @Override
   public Optional<GradOps> gradOps() {
     return Optional.of(gradOps);
+  }
+
+  @Override
+  public Optional<SampleOp> sampleOp() {
+    return Optional.of(sampleOp);
   }
 
   @Override

@@ -254,7 +254,7 @@ public final class Scalar {
     return normalPdf(x) / fraction;
   }
 
-  /** Column of the largest element of each row, the first among equals. */
+  /** Column of the largest element of each row, the first among equals; -1 if it is not finite. */
   public static int[] argmax(double[] x, int width) {
     int[] best = new int[x.length / width];
     for (int i = 0; i < x.length; i++) {
@@ -262,6 +262,9 @@ public final class Scalar {
       if (x[i] > x[r * width + best[r]]) {
         best[r] = i % width;
       }
+    }
+    for (int r = 0; r < best.length; r++) {
+      best[r] = Double.isFinite(x[r * width + best[r]]) ? best[r] : -1;
     }
     return best;
   }

@@ -1,5 +1,6 @@
 package dev.llama.tests;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -63,5 +64,29 @@ class CudaDecodeTest {
     }
     assertEquals(objects, Emulator.get(Setting.OBJECTS));
     assertEquals(allocations, Emulator.get(Setting.ALLOCATIONS));
+  }
+
+  /** Drawn tokens cost no more, and are those that the host draws from the same logits. */
+  @Test
+  void aDrawnTokenIsOneGraphAndFourBytes() {
+    GenerationOptions options =
+        GenerationOptions.defaults().seed(3).maxNewTokens(TOKENS).ignoreModelStops(true);
+    Emulator.require();
+    try (Model model =
+            Model.load(
+                Fixtures.path("stories260K"), ModelOptions.defaults().backend(Fixtures.CUDA));
+        Session session = model.newSession();
+        Session other = model.newSession()) {
+      other.generate("Once", options.logProbabilities(0)).complete(); // the host draws
+      session.generate("Once", options.maxNewTokens(2)).complete(); // the graph is made
+      session.rewind(0);
+      long graphs = Emulator.get(Setting.GRAPH_LAUNCHES);
+      long bytes = Emulator.get(Setting.COPIED_TO_HOST);
+      session.generate("Once", options).complete();
+      assertArrayEquals(other.tokens(), session.tokens());
+      assertEquals(TOKENS - 1, Emulator.get(Setting.GRAPH_LAUNCHES) - graphs);
+      long logits = 4L * model.config().vocabSize();
+      assertEquals(logits + 4 * (TOKENS - 1), Emulator.get(Setting.COPIED_TO_HOST) - bytes);
+    }
   }
 }

@@ -21,7 +21,8 @@ import org.junit.jupiter.api.TestInstance;
  * }</pre>
  *
  * <p>Inputs are seeded by the name of the case. What a result may differ from the formula is in
- * {@link Bounds}. The checks of {@link dev.llama.spi.GradOps} are skipped where a backend has none.
+ * {@link Bounds}. The checks of {@link dev.llama.spi.GradOps} and of {@link dev.llama.spi.SampleOp}
+ * are skipped where a backend has none.
  */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 public abstract class BackendConformance
@@ -30,6 +31,7 @@ public abstract class BackendConformance
         MatmulChecks,
         NormChecks,
         ElementwiseChecks,
+        SampleChecks,
         RopeChecks,
         AttentionChecks,
         KvCacheChecks,

@@ -1,6 +1,7 @@
 package dev.llama.spi.conformance;
 
 import dev.llama.naive.Scalar;
+import dev.llama.spi.Draw;
 import dev.llama.spi.Tensor;
 import java.util.Arrays;
 import java.util.Random;
@@ -165,9 +166,23 @@ interface ElementwiseChecks extends Checks {
     }
     argmax("argmax with five equal maxima", x, width);
     argmax("argmax of equal elements", Lab.filled(3 * width, 0.5), width);
-    argmax("argmax of -infinity", Lab.filled(2 * 17, Double.NEGATIVE_INFINITY), 17);
     argmax("argmax of -0 and 0", new double[] {-1, -0.0, 0, -0.0, 0}, 5);
-    argmax("argmax with infinity", new double[] {1, 5, Double.POSITIVE_INFINITY, 7}, 4);
+    double[] forbidden = Lab.filled(50, Double.NEGATIVE_INFINITY);
+    forbidden[33] = -1e30;
+    argmax("argmax with -infinity", forbidden, 50);
+  }
+
+  /** Whoever generates by it learns of each step that went wrong. */
+  @Test
+  default void argmaxIsNothingWhereNoElementIsTheLargest() {
+    for (int width : new int[] {1, 4, 17, 33, 5000}) {
+      double infinity = Double.POSITIVE_INFINITY;
+      argmax("argmax of -infinity", Lab.filled(2 * width, -infinity), width);
+      argmax("argmax of NaN", Lab.filled(2 * width, Double.NaN), width);
+      double[] x = Lab.normal(Lab.random("argmax with infinity"), 2 * width, 1);
+      x[width / 2] = infinity;
+      argmax("argmax with infinity", x, width);
+    }
   }
 
   @Test
@@ -178,11 +193,11 @@ interface ElementwiseChecks extends Checks {
       x[r * width + 12 * r] = Double.NaN;
     }
     Arrays.fill(x, 3 * width, 4 * width, Double.NaN);
-    Tensor out = lab().ints(-1, -1, -1, -1, -1);
+    Tensor out = lab().ints(-7, -7, -7, -7, -7);
     lab().ops().argmax(out, lab().matrix(x, width));
     int[] found = lab().readInts(out);
     for (int r = 0; r < 4; r++) {
-      if (found[r] < 0 || found[r] >= width) {
+      if (found[r] < Draw.NOTHING || found[r] >= width) {
         throw new AssertionError("argmax of a row of " + width + " that holds NaN is " + found[r]);
       }
     }
@@ -195,7 +210,7 @@ interface ElementwiseChecks extends Checks {
 
   private void argmax(String what, double[] x, int width) {
     int[] unset = new int[x.length / width];
-    Arrays.fill(unset, -1);
+    Arrays.fill(unset, -7);
     Tensor out = lab().ints(unset);
     lab().ops().argmax(out, lab().matrix(x, width));
     Expect.same(what, lab().readInts(out), Scalar.argmax(x, width));

@@ -1,16 +1,17 @@
 package dev.llama.core.model;
 
+import dev.llama.spi.Draw;
 import java.util.Arrays;
 
 /**
  * Tokens in the order of their scores, sorted only as far as they are taken: a binary heap of all,
- * built in linear time. Among equal scores the lower id comes first. Taken candidates are kept,
- * best first; those not taken have no order.
+ * built in linear time. Among equal scores the lower id comes first.
  */
 final class Candidates {
-  private final int[] heap; // ids, the best at 0
+  private final int[] heap; // ids, the best at 0; before the first is taken, in order
   private float[] scores; // by id
   private int size;
+  private boolean isHeap;
   private int[] taken = new int[64];
   private int takenCount;
 
@@ -27,13 +28,11 @@ final class Candidates {
     this.scores = scores;
     takenCount = 0;
     size = 0;
+    isHeap = false;
     for (int id = 0; id < scores.length; id++) {
       if (scores[id] > Float.NEGATIVE_INFINITY) {
         heap[size++] = id;
       }
-    }
-    for (int i = size / 2 - 1; i >= 0; i--) {
-      siftDown(i);
     }
   }
 
@@ -42,13 +41,12 @@ final class Candidates {
     return size;
   }
 
-  /** Score of the best candidate that has not been taken. */
-  float peek() {
-    return scores[heap[0]];
-  }
-
   /** Takes the best candidate and returns its score. */
   float take() {
+    for (int i = isHeap ? -1 : size / 2 - 1; i >= 0; i--) {
+      siftDown(i);
+    }
+    isHeap = true;
     int id = heap[0];
     heap[0] = heap[--size];
     siftDown(0);
@@ -59,23 +57,35 @@ final class Candidates {
     return scores[id];
   }
 
-  /** Sum of {@code exp(score - top)} over the candidates that have not been taken. */
-  double mass(float top) {
-    double mass = 0;
+  /** Sum of {@link Draw#weight} over the candidates that have not been taken. */
+  long weight(float top) {
+    long sum = 0;
     for (int i = 0; i < size; i++) {
-      mass += Math.exp(scores[heap[i]] - top);
+      sum += Draw.weight(scores[heap[i]] - top);
     }
-    return mass;
+    return sum;
   }
 
-  /** Id of a candidate: of those taken, or else of the rest, whose first is the best. */
-  int id(int index, boolean fromTaken) {
-    return fromTaken ? taken[index] : heap[index];
+  /** Id of a candidate that was taken; the best is number 0. */
+  int taken(int index) {
+    return taken[index];
   }
 
-  /** Score of a candidate: of those taken, or else of the rest, whose first is the best. */
-  float score(int index, boolean fromTaken) {
-    return scores[id(index, fromTaken)];
+  /** Score of a candidate that was taken. */
+  float takenScore(int index) {
+    return scores[taken[index]];
+  }
+
+  /** All ids, in order, if none was taken. */
+  int[] all() {
+    return Arrays.copyOf(heap, size);
+  }
+
+  /** The ids that were taken first, in order. */
+  int[] firstTaken(int count) {
+    int[] ids = Arrays.copyOf(taken, count);
+    Arrays.sort(ids);
+    return ids;
   }
 
   private void siftDown(int start) {

@@ -139,16 +139,6 @@ final class Decoder {
     ops.matmul(logits, normed, head, Write.SET);
   }
 
-  /**
-   * Finds the best scores.
-   *
-   * @param best the result: ids, I32 [rows]
-   * @param logits [rows, vocab]
-   */
-  void best(Tensor best, Tensor logits) {
-    ops.argmax(best, logits);
-  }
-
   private void norm(Tensor out, Tensor x, Norm norm) {
     if (norm.bias == null) {
       ops.rmsNorm(out, null, x, norm.weight, norm.eps);

@@ -39,7 +39,7 @@ final class InferenceSession implements Session {
   private int computed;
   private final float[] logits; // [vocab], behind token computed - 1
   private boolean logitsValid;
-  private int best; // the id of the largest of the logits, where only that was asked for
+  private int choice; // the id that the backend chose, where only that was asked for
   private RopeTable ownRope; // for dynamic scaling beyond the original context; null until needed
   private int ropeLength; // sequence length that the cached keys' rotation holds for, 0 for any
   private TokenGeneration generation; // the last one begun, or null
@@ -145,12 +145,12 @@ final class InferenceSession implements Session {
 
   /** Runs the pending tokens; hands out the logits of those from {@code reportFrom} on. */
   private void run(int reportFrom, LogitsConsumer consumer, BooleanSupplier cancelled) {
-    run(reportFrom, consumer, cancelled, false);
+    run(reportFrom, consumer, cancelled, null);
   }
 
-  /** As {@link #run}; of the last token's logits, only the best may be wanted. */
+  /** As {@link #run}; of the last token's logits, only what is chosen from them may be wanted. */
   private void run(
-      int reportFrom, LogitsConsumer consumer, BooleanSupplier cancelled, boolean bestAlone) {
+      int reportFrom, LogitsConsumer consumer, BooleanSupplier cancelled, Choice wanted) {
     RopeTable rope = prepareRope();
     while (computed < length) {
       requireNotStopped(cancelled);
@@ -158,7 +158,7 @@ final class InferenceSession implements Session {
       cache.reserve(computed + rows);
       Workspace workspace = model.workspaces().acquire(rows);
       try {
-        runChunk(workspace, rows, rope, reportFrom, consumer, bestAlone);
+        runChunk(workspace, rows, rope, reportFrom, consumer, wanted);
       } finally {
         model.workspaces().release(workspace);
       }
@@ -201,7 +201,7 @@ final class InferenceSession implements Session {
       RopeTable rope,
       int reportFrom,
       LogitsConsumer consumer,
-      boolean bestAlone) {
+      Choice wanted) {
     workspace.batch().clear();
     workspace.batch().add(cache, tokens, computed, rows, computed);
     workspace.batch().commit();
@@ -211,9 +211,9 @@ final class InferenceSession implements Session {
       int from = Math.max(computed, reportFrom);
       workspace.forward(rows, rope, from - computed);
       report(workspace, computed, from, end, consumer);
-    } else if (end == length && bestAlone) {
-      workspace.forwardToBest(rows, rope);
-      best = workspace.readBest();
+    } else if (end == length && wanted != null) {
+      workspace.forwardToChoice(rows, rope, wanted);
+      choice = workspace.readChoice();
     } else if (end == length) {
       workspace.forwardToLogits(rows, rope);
       workspace.readLogits(0, logits);
@@ -222,7 +222,7 @@ final class InferenceSession implements Session {
       workspace.await();
     }
     computed = end;
-    logitsValid = computed == length && !bestAlone;
+    logitsValid = computed == length && wanted == null;
   }
 
   /** Hands out the logits of positions [from, to) of a chunk. */
@@ -260,16 +260,23 @@ final class InferenceSession implements Session {
     }
   }
 
-  /** The id of the largest of the logits behind the last token: nothing else leaves the device. */
-  int currentBest(BooleanSupplier cancelled) {
+  /** Whether {@link #choose} can be called: the logits are not on the host already. */
+  boolean canChoose(boolean drawn) {
+    return !logitsValid && (!drawn || model.computeBackend().sampleOp().isPresent());
+  }
+
+  /**
+   * Chooses from the logits behind the last token where they are: nothing else leaves the device.
+   *
+   * @param wanted how
+   * @return an id, or {@link dev.llama.spi.Draw#NOTHING}
+   */
+  int choose(Choice wanted, BooleanSupplier cancelled) {
     begin();
     try {
-      if (logitsValid) {
-        return Sampler.argmax(logits);
-      }
       makeLogitsPending();
-      run(length, null, cancelled, true);
-      return best;
+      run(length, null, cancelled, wanted);
+      return choice;
     } finally {
       end();
     }

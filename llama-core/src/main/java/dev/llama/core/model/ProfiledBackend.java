@@ -8,6 +8,7 @@ import dev.llama.spi.GradOps;
 import dev.llama.spi.KvCache;
 import dev.llama.spi.KvShape;
 import dev.llama.spi.Ops;
+import dev.llama.spi.SampleOp;
 import dev.llama.spi.Step;
 import dev.llama.spi.Tensor;
 import dev.llama.spi.TensorData;
@@ -21,7 +22,7 @@ import java.util.OptionalDouble;
 /** A backend whose operations are timed. Tensors, caches and batches are the real backend's. */
 final class ProfiledBackend implements Backend {
   private final Backend backend;
-  private final Ops ops;
+  private final ProfiledOps ops;
   private final Map<Tensor, String> names =
       Collections.synchronizedMap(new IdentityHashMap<>()); // of weights
   private final Tensor any;
@@ -100,6 +101,11 @@ final class ProfiledBackend implements Backend {
   @Override
   public Optional<GradOps> gradOps() {
     return backend.gradOps();
+  }
+
+  @Override
+  public Optional<SampleOp> sampleOp() {
+    return backend.sampleOp().map(ops::profiled);
   }
 
   /** Does not record: what is replayed cannot be timed op by op. */

@@ -5,6 +5,7 @@ import dev.llama.spi.AttentionSpec;
 import dev.llama.spi.Batch;
 import dev.llama.spi.Ops;
 import dev.llama.spi.RopeTable;
+import dev.llama.spi.SampleOp;
 import dev.llama.spi.Tensor;
 import java.util.Map;
 
@@ -35,6 +36,11 @@ final class ProfiledOps implements Ops {
     op.run();
     await.run();
     listener.ran(name, System.nanoTime() - start);
+  }
+
+  /** The operation that draws tokens, timed as well. */
+  SampleOp profiled(SampleOp sampleOp) {
+    return (out, logits, draws) -> time("sample", () -> sampleOp.sample(out, logits, draws));
   }
 
   @Override

@@ -4,6 +4,7 @@ import dev.llama.GenerationOptions;
 import dev.llama.InvalidInputException;
 import dev.llama.LlamaException;
 import dev.llama.TokenProbability;
+import dev.llama.spi.Draw;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -23,7 +24,6 @@ final class Sampler {
 
   private final float[] scores; // [vocab]: logits after bias and penalties
   private final Candidates candidates;
-  private double[] weights = new double[64]; // of the candidates taken so far
 
   Sampler(GenerationOptions options, int vocabSize) {
     this.options = options;
@@ -43,12 +43,24 @@ final class Sampler {
     return seed;
   }
 
-  /** Whether the choice is the largest of the raw scores, and nobody asks for any of them. */
-  boolean needsBestAlone() {
-    return options.temperature() == 0
-        && options.logitBias().isEmpty()
-        && historyWanted() == 0
-        && options.logProbabilities() < 0;
+  /** Whether the choice is the largest score, and nothing is drawn. */
+  boolean isGreedy() {
+    return options.temperature() == 0;
+  }
+
+  /** Whether the raw scores decide, and nobody asks for any of them. */
+  boolean leavesScoresAlone() {
+    return options.logitBias().isEmpty() && historyWanted() == 0 && options.logProbabilities() < 0;
+  }
+
+  /** The next choice from the raw scores. A draw uses up a random number. */
+  Choice nextChoice() {
+    return isGreedy() ? Choice.BEST : new Choice(nextDraw());
+  }
+
+  private Draw nextDraw() {
+    return new Draw(
+        options.temperature(), options.topK(), options.topP(), options.minP(), random.nextDouble());
   }
 
   /** How many last tokens {@link #sample} wants to see. */
@@ -75,13 +87,17 @@ final class Sampler {
     options.logitBias().forEach((id, bias) -> scores[id] += bias);
     penalize(history);
     int best = argmax(scores);
-    if (!(scores[best] > Float.NEGATIVE_INFINITY)) {
-      throw new LlamaException(
-          "no token can be chosen: the largest logit is "
-              + scores[best]
-              + "; the weights are broken, or logitBias forbids every token");
+    if (best == Draw.NOTHING) {
+      throw nothingToChoose();
     }
-    return options.temperature() == 0 ? best : draw();
+    return isGreedy() ? best : draw(nextDraw(), scores[best]);
+  }
+
+  /** The failure of a step whose scores are broken. */
+  static LlamaException nothingToChoose() {
+    return new LlamaException(
+        "no token can be chosen: a logit is NaN or infinite, or all are negative infinity; the"
+            + " weights are broken, a computation overflowed, or logitBias forbids every token");
   }
 
   private void penalize(int[] history) {
@@ -100,74 +116,69 @@ final class Sampler {
         });
   }
 
-  /** The first of the largest elements; NaN is never larger. */
+  /**
+   * The first of the largest elements; {@link Draw#NOTHING} if one is NaN or positive infinity, or
+   * all are negative infinity.
+   */
   static int argmax(float[] x) {
-    int best = 0;
-    for (int i = 1; i < x.length; i++) {
-      if (x[i] > x[best] || (x[best] != x[best] && x[i] == x[i])) {
+    int best = Draw.NOTHING;
+    float largest = Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < x.length; i++) {
+      if (!(x[i] <= largest)) {
+        if (!(x[i] < Float.POSITIVE_INFINITY)) {
+          return Draw.NOTHING;
+        }
+        largest = x[i];
         best = i;
       }
     }
     return best;
   }
 
-  private int draw() {
-    boolean ordered = options.topK() > 0 || options.topP() < 1;
+  /** Draws from the scores, as {@link Draw} defines. */
+  private int draw(Draw draw, float top) {
     candidates.reset(scores);
-    int kept = ordered ? keepLikeliest() : candidates.remaining();
-    float top = candidates.score(0, ordered);
-    double floor = top + Math.log(options.minP());
-    double total = 0;
-    weights = weights.length >= kept ? weights : new double[Math.max(kept, 2 * weights.length)];
-    for (int i = 0; i < kept; i++) {
-      float score = candidates.score(i, ordered);
-      weights[i] = score < floor ? 0 : Math.exp((score - top) / options.temperature());
-      total += weights[i];
+    boolean all = draw.topK() == 0 && draw.topP() >= 1;
+    int[] ids = all ? candidates.all() : candidates.firstTaken(keepLikeliest(draw, top));
+    double least = draw.least(top);
+    long[] weights = new long[ids.length];
+    long sum = 0;
+    for (int i = 0; i < ids.length; i++) {
+      float score = scores[ids[i]];
+      weights[i] = score < least ? 0 : Draw.weight((score - top) / draw.temperature());
+      sum += weights[i];
     }
-    double point = random.nextDouble() * total;
-    int last = 0;
-    for (int i = 0; i < kept; i++) {
-      if (weights[i] > 0) {
-        last = i;
-        point -= weights[i];
-        if (point < 0) {
-          break;
-        }
-      }
+    long left = draw.point(sum);
+    int chosen = 0;
+    while (left >= weights[chosen]) {
+      left -= weights[chosen++];
     }
-    return candidates.id(last, ordered);
+    return ids[chosen];
   }
 
-  /** Takes candidates in order until top-k or top-p says enough. Returns how many. */
-  private int keepLikeliest() {
-    int limit =
-        options.topK() > 0
-            ? Math.min(options.topK(), candidates.remaining())
-            : candidates.remaining();
-    if (options.topP() >= 1) {
+  /** Takes candidates until top-k or top-p says enough. Returns how many are kept. */
+  private int keepLikeliest(Draw draw, float top) {
+    int limit = candidates.remaining();
+    long sum = 0;
+    if (draw.topK() > 0) {
+      limit = Math.min(draw.topK(), limit);
       for (int i = 0; i < limit; i++) {
-        candidates.take();
-      }
-      return limit;
-    }
-    float top = candidates.peek();
-    double mass = 0;
-    if (options.topK() > 0) {
-      for (int i = 0; i < limit; i++) {
-        mass += Math.exp(candidates.take() - top);
+        sum += Draw.weight(candidates.take() - top);
       }
     } else {
-      mass = candidates.mass(top);
+      sum = candidates.weight(top);
     }
-    double reached = 0;
-    for (int i = 0; i < limit; i++) {
-      float score = options.topK() > 0 ? candidates.score(i, true) : candidates.take();
-      reached += Math.exp(score - top);
-      if (reached >= options.topP() * mass) {
-        return i + 1;
-      }
+    if (draw.topP() >= 1) {
+      return limit;
     }
-    return limit;
+    long missing = draw.needed(sum);
+    int kept = 0;
+    while (missing > 0) {
+      float score = draw.topK() > 0 ? candidates.takenScore(kept) : candidates.take();
+      missing -= Draw.weight(score - top);
+      kept++;
+    }
+    return kept;
   }
 
   /**
@@ -182,14 +193,17 @@ final class Sampler {
     candidates.reset(logits);
     for (int i = 0; i < count && candidates.remaining() > 0; i++) {
       float score = candidates.take();
-      best.add(new TokenProbability(candidates.id(i, true), (float) (score - logSumExp)));
+      best.add(new TokenProbability(candidates.taken(i), (float) (score - logSumExp)));
     }
     return best;
   }
 
   /** Logarithm of the sum of exponentials: what turns logits into log-probabilities. */
   static double logSumExp(float[] logits) {
-    float top = logits[argmax(logits)];
+    float top = Float.NEGATIVE_INFINITY;
+    for (float logit : logits) {
+      top = Math.max(top, logit);
+    }
     double sum = 0;
     for (float logit : logits) {
       sum += Math.exp(logit - top);

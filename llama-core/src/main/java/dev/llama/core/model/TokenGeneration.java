@@ -9,6 +9,7 @@ import dev.llama.InvalidInputException;
 import dev.llama.TokenProbability;
 import dev.llama.Tokenizer;
 import dev.llama.Usage;
+import dev.llama.spi.Draw;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -131,10 +132,13 @@ final class TokenGeneration implements Generation, Iterator<GeneratedToken> {
     started = true;
   }
 
-  /** The first token is always chosen from all scores: broken weights show there. */
   private GeneratedToken choose() {
-    if (generated > 0 && sampler.needsBestAlone()) {
-      return accept(session.currentBest(this::stopRequested), Float.NaN, List.of());
+    if (sampler.leavesScoresAlone() && session.canChoose(!sampler.isGreedy())) {
+      int id = session.choose(sampler.nextChoice(), this::stopRequested);
+      if (id == Draw.NOTHING) {
+        throw Sampler.nothingToChoose();
+      }
+      return accept(id, Float.NaN, List.of());
     }
     float[] logits = session.currentLogits(this::stopRequested);
     int id = sampler.sample(logits, session.lastTokens(sampler.historyWanted()));

@@ -4,6 +4,7 @@ import dev.llama.DType;
 import dev.llama.ModelConfig;
 import dev.llama.spi.Backend;
 import dev.llama.spi.Batch;
+import dev.llama.spi.Draw;
 import dev.llama.spi.RopeTable;
 import dev.llama.spi.Step;
 import dev.llama.spi.Tensor;
@@ -36,10 +37,12 @@ final class Workspace implements AutoCloseable {
   private final Batch batch;
   private final Decoder decoder;
   private final RopeTable modelRope;
-  private final Tensor best; // I32 [1]
+  private final Tensor choice; // I32 [1]
+  private final Tensor draws; // I32 [1, Draw.WORDS]
   private Activations current;
   private Step decode; // one row up to its logits, with the model's own frequencies; lazily
   private Step greedy; // the same, and the best of the logits; lazily
+  private Step drawn; // the same, and one drawn from the logits; lazily
 
   /** Activations of the same number of rows. */
   record Activations(
@@ -93,8 +96,8 @@ final class Workspace implements AutoCloseable {
               allocate(capacity, intermediate),
               allocate(capacity, intermediate));
       logits = allocate(Math.min(capacity, LOGIT_ROWS), vocabSize);
-      best = backend.allocate(DType.I32, 1);
-      owned.add(best);
+      choice = allocate(DType.I32, 1);
+      draws = allocate(DType.I32, 1, Draw.WORDS);
       batch = backend.newBatch(capacity);
     } catch (RuntimeException | Error e) {
       owned.forEach(Tensor::close);
@@ -102,13 +105,17 @@ final class Workspace implements AutoCloseable {
     }
     current = full;
     hostBytes =
-        ByteBuffer.allocate(Math.multiplyExact(vocabSize, Float.BYTES))
+        ByteBuffer.allocate(Math.multiplyExact(Math.max(vocabSize, Draw.WORDS), Float.BYTES))
             .order(ByteOrder.LITTLE_ENDIAN);
     hostLogits = hostBytes.asFloatBuffer();
   }
 
   private Tensor allocate(long rows, long width) {
-    Tensor tensor = backend.allocate(DType.F32, rows, width);
+    return allocate(DType.F32, rows, width);
+  }
+
+  private Tensor allocate(DType type, long... shape) {
+    Tensor tensor = backend.allocate(type, shape);
     owned.add(tensor);
     return tensor;
   }
@@ -152,29 +159,52 @@ final class Workspace implements AutoCloseable {
   }
 
   /**
-   * As {@link #forwardToLogits}, and finds the best of the logits, which {@link #readBest} tells.
+   * As {@link #forwardToLogits}, and chooses from the logits; {@link #readChoice} tells what.
+   *
+   * @param wanted drawn only if the backend has a SampleOp
    */
-  void forwardToBest(int rows, RopeTable rope) {
+  void forwardToChoice(int rows, RopeTable rope, Choice wanted) {
+    if (wanted.isDrawn()) {
+      ((Buffer) hostBytes).clear();
+      wanted.draw().put(hostBytes);
+      ((Buffer) hostBytes).flip();
+      backend.write(draws, hostBytes);
+    }
     if (capacity > 1 || rope != modelRope) {
       forwardToLogits(rows, rope);
-      decoder.best(best, logits.rows() == 1 ? logits : logits.slice(0, 1));
+      choose(wanted.isDrawn());
       return;
     }
-    if (greedy == null) {
-      greedy =
-          backend.record(
-              () -> {
-                decodeRow();
-                decoder.best(best, logits);
-              });
+    if (wanted.isDrawn()) {
+      drawn = drawn != null ? drawn : decodeAndChoose(true);
+      drawn.run();
+    } else {
+      greedy = greedy != null ? greedy : decodeAndChoose(false);
+      greedy.run();
     }
-    greedy.run();
   }
 
-  /** Copies the id of the best of the logits to the host, after everything enqueued so far. */
-  int readBest() {
+  private Step decodeAndChoose(boolean draw) {
+    return backend.record(
+        () -> {
+          decodeRow();
+          choose(draw);
+        });
+  }
+
+  private void choose(boolean draw) {
+    Tensor row = logits.rows() == 1 ? logits : logits.slice(0, 1);
+    if (draw) {
+      backend.sampleOp().get().sample(choice, row, draws);
+    } else {
+      backend.ops().argmax(choice, row);
+    }
+  }
+
+  /** Copies the chosen id to the host, after everything enqueued so far. */
+  int readChoice() {
     ((Buffer) hostBytes).clear();
-    backend.read(best, hostBytes);
+    backend.read(choice, hostBytes);
     return hostBytes.getInt(0);
   }
 
@@ -193,7 +223,7 @@ final class Workspace implements AutoCloseable {
   /** Waits until everything enqueued so far has run. */
   void await() {
     ((Buffer) hostBytes).clear();
-    backend.read(best, hostBytes);
+    backend.read(choice, hostBytes);
   }
 
   /** Copies a row of logits to the host, after everything enqueued so far. */
@@ -206,11 +236,10 @@ final class Workspace implements AutoCloseable {
 
   @Override
   public void close() {
-    if (decode != null) {
-      decode.close();
-    }
-    if (greedy != null) {
-      greedy.close();
+    for (Step step : new Step[] {decode, greedy, drawn}) {
+      if (step != null) {
+        step.close();
+      }
     }
     batch.close();
     owned.forEach(Tensor::close);

@@ -1,12 +1,15 @@
 package dev.llama.core.model;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.llama.GenerationOptions;
 import dev.llama.LlamaException;
 import dev.llama.TokenProbability;
+import dev.llama.naive.NaiveSampleOp;
+import dev.llama.spi.Draw;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -94,7 +97,7 @@ class SamplerTest {
   void greedyTakesTheFirstOfEquals() {
     Sampler sampler = new Sampler(GenerationOptions.greedy(), 4);
     assertEquals(1, sampler.sample(new float[] {0, 2, 2, 1}, NO_HISTORY));
-    assertEquals(3, sampler.sample(new float[] {Float.NaN, Float.NaN, -1, 0}, NO_HISTORY));
+    assertEquals(3, sampler.sample(new float[] {Float.NEGATIVE_INFINITY, -2, -2, -1}, NO_HISTORY));
   }
 
   @Test
@@ -134,9 +137,66 @@ class SamplerTest {
         NO_FILTER.logitBias(Map.of(0, Float.NEGATIVE_INFINITY, 1, Float.NEGATIVE_INFINITY));
     Sampler sampler = new Sampler(forbidden, 2);
     assertThrows(LlamaException.class, () -> sampler.sample(new float[] {1, 2}, NO_HISTORY));
-    Sampler broken = new Sampler(NO_FILTER, 2);
-    assertThrows(
-        LlamaException.class, () -> broken.sample(new float[] {Float.NaN, Float.NaN}, NO_HISTORY));
+    for (GenerationOptions options : List.of(NO_FILTER, GenerationOptions.greedy())) {
+      Sampler broken = new Sampler(options, 3);
+      for (float wrong : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+        for (int i = 0; i < 3; i++) {
+          float[] logits = {1, 2, 3};
+          logits[i] = wrong;
+          assertThrows(LlamaException.class, () -> broken.sample(logits, NO_HISTORY));
+        }
+      }
+    }
+  }
+
+  /** The definition is that of the reference, which sorts everything. */
+  @Test
+  void drawsAreThoseOfTheDefinition() {
+    Random random = new Random(3);
+    for (int n = 0; n < 2000; n++) {
+      float[] logits = new float[1 + random.nextInt(300)];
+      boolean ties = random.nextBoolean();
+      for (int i = 0; i < logits.length; i++) {
+        logits[i] = ties ? random.nextInt(6) : (float) (4 * random.nextGaussian());
+        logits[i] = random.nextInt(20) == 0 ? Float.NEGATIVE_INFINITY : logits[i];
+      }
+      logits[random.nextInt(logits.length)] = 1;
+      GenerationOptions options =
+          NO_FILTER
+              .temperature(0.1f + 2 * random.nextFloat())
+              .topK(random.nextBoolean() ? 0 : random.nextInt(50))
+              .topP(random.nextBoolean() ? 1 : 1 - random.nextFloat())
+              .minP(random.nextBoolean() ? 0 : random.nextFloat())
+              .seed(n);
+      Draw draw = new Sampler(options, logits.length).nextChoice().draw();
+      assertEquals(
+          NaiveSampleOp.token(logits, draw),
+          new Sampler(options, logits.length).sample(logits, NO_HISTORY),
+          options + " " + Arrays.toString(logits));
+    }
+  }
+
+  /** Whoever draws, each draw is the next of the same row of random numbers. */
+  @Test
+  void choicesAndSamplesShareTheRandomNumbers() {
+    Sampler sampler = new Sampler(NO_FILTER, LOGITS.length);
+    Sampler other = new Sampler(NO_FILTER, LOGITS.length);
+    for (int i = 0; i < 100; i++) {
+      int expected = NaiveSampleOp.token(LOGITS, other.nextChoice().draw());
+      assertEquals(expected, sampler.sample(LOGITS, NO_HISTORY));
+      Sampler first = i % 2 == 0 ? sampler : other;
+      first.nextChoice();
+      (i % 2 == 0 ? other : sampler).sample(LOGITS, NO_HISTORY);
+    }
+    assertEquals(Choice.BEST, new Sampler(GenerationOptions.greedy(), 5).nextChoice());
+  }
+
+  @Test
+  void scoresAreLeftAloneOnlyWithoutBiasPenaltiesAndReports() {
+    assertTrue(new Sampler(NO_FILTER, 5).leavesScoresAlone());
+    assertFalse(new Sampler(NO_FILTER.logitBias(Map.of(1, 1f)), 5).leavesScoresAlone());
+    assertFalse(new Sampler(NO_FILTER.frequencyPenalty(1), 5).leavesScoresAlone());
+    assertFalse(new Sampler(NO_FILTER.logProbabilities(0), 5).leavesScoresAlone());
   }
 
   @Test
@@ -160,8 +220,8 @@ class SamplerTest {
     for (int i = 0; i < scores.length; i++) {
       candidates.take();
       if (i > 0) {
-        int before = candidates.id(i - 1, true);
-        int id = candidates.id(i, true);
+        int before = candidates.taken(i - 1);
+        int id = candidates.taken(i);
         assertTrue(scores[before] > scores[id] || (scores[before] == scores[id] && before < id));
       }
     }
