@@ -1,11 +1,9 @@
 package dev.llama;
 
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
-import java.util.stream.Collectors;
 
 /**
  * The definition of one layer: its sizes, the names and shapes of its weights, its number of
@@ -85,7 +83,15 @@ public sealed interface Layer {
      * @param shape [outputs, inputs] or [size]
      */
     public Weight(String name, long... shape) {
-      this(name, Arrays.stream(shape).boxed().collect(Collectors.toList()));
+      this(name, list(shape));
+    }
+
+    private static List<Long> list(long[] shape) {
+      List<Long> list = new ArrayList<>(shape.length);
+      for (long size : shape) {
+        list.add(size);
+      }
+      return list;
     }
 
     /**

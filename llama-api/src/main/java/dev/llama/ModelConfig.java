@@ -98,7 +98,9 @@ public record ModelConfig(
     size("num_key_value_heads", numKeyValueHeads, numAttentionHeads);
     size("head_dim", headDim, MAX_SIZE);
     size("max_position_embeddings", maxPositionEmbeddings, Integer.MAX_VALUE);
-    slidingWindow.ifPresent(window -> size("sliding_window", window, Integer.MAX_VALUE));
+    if (slidingWindow.isPresent()) {
+      size("sliding_window", slidingWindow.getAsInt(), Integer.MAX_VALUE);
+    }
     require(
         numAttentionHeads % numKeyValueHeads == 0,
         "num_key_value_heads " + numKeyValueHeads + " does not divide num_attention_heads",

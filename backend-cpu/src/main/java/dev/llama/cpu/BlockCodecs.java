@@ -94,20 +94,24 @@ final class BlockCodecs {
 
   /** Makes a codec from the decoding of one block. */
   static Codec codec(DType type, Block block) {
-    int elements = type.blockElements();
-    int bytes = type.blockBytes();
-    return (segment, offset, count, out, at, scratch) -> {
+    return new BlockCodec(type.blockElements(), type.blockBytes(), block);
+  }
+
+  private record BlockCodec(int elements, int bytes, Block block) implements Codec {
+    @Override
+    public void decode(
+        Segment segment, int offset, int count, float[] out, int at, Scratch scratch) {
       int blocks = count / elements;
       byte[] raw = scratch.bytes(0, blocks * bytes);
       segment.bytes.get(offset, raw, 0, blocks * bytes);
       for (int b = 0; b < blocks; b++) {
         block.decode(raw, b * bytes, out, at + b * elements);
       }
-    };
+    }
   }
 
   static float half(byte[] raw, int at) {
-    return Float16.lookUp((raw[at] & 0xff) | raw[at + 1] << 8);
+    return Float16.single((raw[at] & 0xff) | raw[at + 1] << 8);
   }
 
   private static int word(byte[] raw, int at) {

@@ -22,6 +22,11 @@ interface Codec {
    */
   void decode(Segment segment, int offset, int count, float[] out, int at, Scratch scratch);
 
+  /** Returns whether a format has a codec, without making it. */
+  static boolean exists(DType type) {
+    return type.isQuantized() || type == DType.F32 || type == DType.F16 || type == DType.BF16;
+  }
+
   /**
    * Returns the codec of a format.
    *

@@ -23,6 +23,7 @@ final class CpuBackend implements Backend {
   private final DirectMemory memory = new DirectMemory();
   private final Ops ops;
   private final GradOps gradOps;
+  private final Optional<MappedPages> pages;
 
   /**
    * Puts a backend together, which then owns the threads.
@@ -31,12 +32,15 @@ final class CpuBackend implements Backend {
    * @param pool threads
    * @param ops operations on this backend's tensors
    * @param gradOps their gradients
+   * @param pages what prepares the pages of weights, if something can
    */
-  CpuBackend(String description, WorkerPool pool, Ops ops, GradOps gradOps) {
+  CpuBackend(
+      String description, WorkerPool pool, Ops ops, GradOps gradOps, Optional<MappedPages> pages) {
     this.description = description;
     this.pool = pool;
     this.ops = ops;
     this.gradOps = gradOps;
+    this.pages = pages;
   }
 
   @Override
@@ -51,7 +55,7 @@ final class CpuBackend implements Backend {
 
   @Override
   public boolean supports(DType weight) {
-    return Codec.of(weight) != null;
+    return Codec.exists(weight);
   }
 
   @Override
@@ -63,14 +67,18 @@ final class CpuBackend implements Backend {
   @Override
   public Tensor load(TensorData weight) {
     requireOpen();
-    Codec codec = Codec.of(weight.type());
-    if (codec == null) {
+    if (!Codec.exists(weight.type())) {
       throw new BackendException(
           weight.name() + " is stored as " + weight.type() + ", which cannot be computed with");
     }
-    return weight.shape().length == 1
-        ? Segments.decode(memory, codec, weight)
-        : Segments.alias(weight);
+    if (weight.shape().length == 1) {
+      return Segments.decode(memory, Codec.of(weight.type()), weight);
+    }
+    CpuTensor matrix = Segments.alias(weight);
+    if (pages.isPresent()) {
+      pages.get().enter(matrix);
+    }
+    return matrix;
   }
 
   @Override

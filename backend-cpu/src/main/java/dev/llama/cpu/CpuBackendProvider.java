@@ -5,23 +5,27 @@ import dev.llama.spi.Availability;
 import dev.llama.spi.Backend;
 import dev.llama.spi.BackendOptions;
 import dev.llama.spi.BackendProvider;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Optional;
 
 /**
- * Runs on any CPU. Variants: {@code native}, own kernels in C, and OpenBLAS for large products if
- * it is there; {@code vector}, Java's Vector API, where Java was started with it; {@code openblas},
- * OpenBLAS and plain Java; {@code reference}, plain Java alone. The kernels use the best
- * instruction set that the CPU has; the system property {@code llama.cpu.level} names a lesser one
- * ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code amx}, {@code neon}, {@code dotprod})
- * before the first use.
+ * Runs on any CPU. Variants: {@code native}, own kernels in C, and OpenBLAS, if it is there, for
+ * large products that they do not serve best; {@code vector}, Java's Vector API, where Java was
+ * started with it; {@code openblas}, OpenBLAS and plain Java; {@code reference}, plain Java alone.
+ * The kernels use the best instruction set that the CPU has; the system property {@code
+ * llama.cpu.level} names a lesser one ({@code avx2}, {@code avx512}, {@code avx512vnni}, {@code
+ * amx}, {@code neon}, {@code dotprod}) before the first use.
  */
 public final class CpuBackendProvider implements BackendProvider {
   private static final String NATIVE = "native";
   private static final String OPENBLAS = "openblas";
   private static final String VECTOR = "vector";
   private static final String REFERENCE = "reference";
+
+  // See Availability.
+  private static final int NATIVE_SCORE = 100;
+  private static final int VECTOR_SCORE = 60;
+  private static final int BLAS_SCORE = 50;
+  private static final int REFERENCE_SCORE = 10;
 
   /** For {@link java.util.ServiceLoader}. */
   public CpuBackendProvider() {}
@@ -32,37 +36,47 @@ public final class CpuBackendProvider implements BackendProvider {
   }
 
   /**
-   * Loads the libraries, once in the life of the process: nothing less tells whether that works.
+   * Loads the native library, once in the life of the process: nothing less tells whether that
+   * works. OpenBLAS is loaded only where it is all that there is.
    */
   @Override
   public Availability probe() {
-    List<String> losses = new ArrayList<>();
-    List<String> parts = new ArrayList<>();
-    Optional<String> noVector = VectorTier.missing();
-    int score = noVector.isPresent() ? 10 : 60;
     try {
-      parts.add(OpenBlasLoader.load().version());
-      score = Math.max(score, 50);
+      return probe(NativeLibrary.load());
     } catch (BackendException e) {
-      losses.add("prefill is slower without OpenBLAS: " + e.getMessage());
+      return probeWithoutNative(
+          "generation is several times slower without native kernels: " + e.getMessage());
     }
-    try {
-      parts.add(0, NativeLibrary.load().description());
-      score = 100;
-    } catch (BackendException e) {
-      losses.add("generation is several times slower without native kernels: " + e.getMessage());
-      if (noVector.isPresent()) {
-        parts.add("plain Java");
-        losses.add("and slower still because " + noVector.get());
-      } else {
-        parts.clear(); // what runs then uses no library
-        parts.add("Java's Vector API");
-      }
+  }
+
+  private static Availability probe(NativeLibrary library) {
+    if (library.level().unpacksAll()) {
+      return Availability.usable(NATIVE_SCORE, library.description());
     }
+    Optional<String> noBlas = OpenBlasLoader.missing();
     return new Availability(
-        score,
-        String.join(" and ", parts),
-        losses.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", losses)));
+        NATIVE_SCORE,
+        library.description() + (noBlas.isPresent() ? "" : " and OpenBLAS"),
+        noBlas.isPresent()
+            ? Optional.of("prefill is slower without OpenBLAS: " + noBlas.get())
+            : Optional.empty());
+  }
+
+  private static Availability probeWithoutNative(String loss) {
+    Optional<String> noVector = VectorTier.missing();
+    if (!noVector.isPresent()) {
+      return new Availability(VECTOR_SCORE, "Java's Vector API", Optional.of(loss));
+    }
+    String slower = loss + "; and slower still because " + noVector.get();
+    try {
+      String blas = OpenBlasLoader.load().version();
+      return new Availability(BLAS_SCORE, "plain Java and " + blas, Optional.of(slower));
+    } catch (BackendException e) {
+      return new Availability(
+          REFERENCE_SCORE,
+          "plain Java",
+          Optional.of(slower + "; prefill is slower without OpenBLAS: " + e.getMessage()));
+    }
   }
 
   @Override
@@ -118,22 +132,17 @@ public final class CpuBackendProvider implements BackendProvider {
   }
 
   private static Backend openNative(NativeLibrary library, int threads) {
-    OpenBlas blas = openBlasOrNull();
     WorkerPool pool = new WorkerPool(threads);
     Attention attention = new NativeAttention(pool, new JavaAttention(pool));
-    MatrixProduct large = null;
-    String description = "cpu:native — " + library.description();
-    if (blas != null) {
-      large = new BlasMatrixProduct(pool, blas, new JavaMatrixProduct(pool));
-      description += ", " + blas.version() + " for large products";
-    }
     NativeSequenceAttention sequences = new NativeSequenceAttention(pool, attention);
     NativeLargeProduct product =
-        new NativeLargeProduct(pool, new NativeMatrixProduct(library, pool, large));
+        new NativeLargeProduct(
+            pool, new NativeMatrixProduct(library, pool, new BlasOnDemand(pool)));
     RowOps rows = new NativeRowOps(pool);
     CpuOps ops = new CpuOps(product, sequences, rows);
     CpuGradOps grad = CpuGradOps.inC(pool, product, sequences, rows);
-    return new CpuBackend(description + "; " + count(pool), pool, ops, grad);
+    String description = "cpu:native — " + library.description() + "; " + count(pool);
+    return new CpuBackend(description, pool, ops, grad, Optional.of(new MappedPages()));
   }
 
   private static Backend openBlas(OpenBlas blas, int threads) {
@@ -149,7 +158,8 @@ public final class CpuBackendProvider implements BackendProvider {
         description,
         pool,
         new CpuOps(product, attention, new RowOps(pool)),
-        CpuGradOps.inJava(pool));
+        CpuGradOps.inJava(pool),
+        Optional.empty());
   }
 
   private static Backend openVector(int threads) {
@@ -157,8 +167,8 @@ public final class CpuBackendProvider implements BackendProvider {
     try {
       Attention attention = new JavaAttention(pool, VectorTier.loops());
       CpuOps ops = new CpuOps(VectorTier.product(pool), attention, new RowOps(pool));
-      return new CpuBackend(
-          "cpu:vector — Java's Vector API; " + count(pool), pool, ops, CpuGradOps.inJava(pool));
+      String description = "cpu:vector — Java's Vector API; " + count(pool);
+      return new CpuBackend(description, pool, ops, CpuGradOps.inJava(pool), Optional.empty());
     } catch (BackendException e) {
       pool.close();
       throw e;
@@ -168,8 +178,8 @@ public final class CpuBackendProvider implements BackendProvider {
   private static Backend openReference(int threads) {
     WorkerPool pool = new WorkerPool(threads);
     CpuOps ops = new CpuOps(new JavaMatrixProduct(pool), new JavaAttention(pool), new RowOps(pool));
-    return new CpuBackend(
-        "cpu:reference — plain Java; " + count(pool), pool, ops, CpuGradOps.inJava(pool));
+    String description = "cpu:reference — plain Java; " + count(pool);
+    return new CpuBackend(description, pool, ops, CpuGradOps.inJava(pool), Optional.empty());
   }
 
   private static String count(WorkerPool pool) {

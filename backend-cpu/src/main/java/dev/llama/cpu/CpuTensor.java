@@ -3,6 +3,7 @@ package dev.llama.cpu;
 import dev.llama.DType;
 import dev.llama.InvalidInputException;
 import dev.llama.spi.Tensor;
+import java.nio.ByteBuffer;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
@@ -25,7 +26,8 @@ final class CpuTensor implements Tensor {
   static final class Memory {
     final Segment[] segments;
     final long rowsPerSegment;
-    private final Runnable release;
+    private final DirectMemory owner; // null if it is not to be given back
+    private final ByteBuffer[] buffers;
     private final AtomicBoolean closed = new AtomicBoolean();
 
     /**
@@ -33,12 +35,29 @@ final class CpuTensor implements Tensor {
      *
      * @param segments whole rows each
      * @param rowsPerSegment rows in each segment but the last
-     * @param release called once, when the tensor is closed
+     * @param owner gets {@code buffers} back when the tensor is closed
      */
-    Memory(Segment[] segments, long rowsPerSegment, Runnable release) {
+    Memory(Segment[] segments, long rowsPerSegment, DirectMemory owner, ByteBuffer[] buffers) {
       this.segments = segments;
       this.rowsPerSegment = rowsPerSegment;
-      this.release = release;
+      this.owner = owner;
+      this.buffers = buffers;
+    }
+
+    /**
+     * Describes memory that is not this backend's.
+     *
+     * @param segments whole rows each
+     * @param rowsPerSegment rows in each segment but the last
+     */
+    Memory(Segment[] segments, long rowsPerSegment) {
+      this(segments, rowsPerSegment, null, null);
+    }
+
+    private void close() {
+      if (closed.compareAndSet(false, true) && owner != null) {
+        owner.releaseAll(buffers);
+      }
     }
   }
 
@@ -164,8 +183,8 @@ final class CpuTensor implements Tensor {
 
   @Override
   public void close() {
-    if (!view && memory.closed.compareAndSet(false, true)) {
-      memory.release.run();
+    if (!view) {
+      memory.close();
     }
   }
 }

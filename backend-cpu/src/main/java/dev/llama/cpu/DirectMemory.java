@@ -23,7 +23,10 @@ final class DirectMemory implements AutoCloseable {
 
   private static final long MAX_IDLE = 256L << 20;
 
-  private final long limit;
+  /** What less than that needs is not asked for beforehand: looking the limit up takes long. */
+  private static final long SMALL = 64L << 20;
+
+  private long limit; // 0 until it is needed
   private final IntFunction<ByteBuffer> source;
   private final Map<Integer, ArrayDeque<ByteBuffer>> idle = new HashMap<>();
   private long idleBytes;
@@ -32,13 +35,13 @@ final class DirectMemory implements AutoCloseable {
 
   /** Takes memory from the JVM. */
   DirectMemory() {
-    this(jvmLimit(), ByteBuffer::allocateDirect);
+    this(0, ByteBuffer::allocateDirect);
   }
 
   /**
    * Takes memory from elsewhere, for tests.
    *
-   * @param limit what can be had at most, in bytes
+   * @param limit what can be had at most, in bytes; 0 for what the JVM gives
    * @param source makes direct buffers, or throws OutOfMemoryError
    */
   DirectMemory(long limit, IntFunction<ByteBuffer> source) {
@@ -57,14 +60,14 @@ final class DirectMemory implements AutoCloseable {
   }
 
   /**
-   * Refuses what can never be had, before anything is taken for it.
+   * Refuses what can never be had, before anything is taken for it, unless it is little.
    *
    * @param bytes needed in all
    * @param purpose for the message
    * @throws BackendException if the JVM's limit is lower
    */
   void requireWithinLimit(long bytes, String purpose) {
-    if (bytes > limit) {
+    if (bytes > SMALL && bytes > limit()) {
       throw exhausted(bytes, purpose, null);
     }
   }
@@ -101,6 +104,15 @@ final class DirectMemory implements AutoCloseable {
     if (!closed) {
       idle.computeIfAbsent(buffer.capacity(), size -> new ArrayDeque<>()).push(buffer);
       idleBytes += buffer.capacity();
+    }
+  }
+
+  /** Gives buffers back; those that are null were not taken. */
+  void releaseAll(ByteBuffer[] buffers) {
+    for (ByteBuffer buffer : buffers) {
+      if (buffer != null) {
+        release(buffer);
+      }
     }
   }
 
@@ -153,13 +165,20 @@ final class DirectMemory implements AutoCloseable {
             + ": needed "
             + bytes
             + " bytes, the JVM's limit for memory outside the heap is "
-            + limit
+            + limit()
             + ", handed out here and not given back "
             + usedBytes()
             + (cause == null ? "" : " (" + cause.getMessage() + ")")
             + "; raise it with -XX:MaxDirectMemorySize (default: the maximum heap size, -Xmx), or"
             + " use a smaller context or fewer sessions",
         cause);
+  }
+
+  private synchronized long limit() {
+    if (limit == 0) {
+      limit = jvmLimit();
+    }
+    return limit;
   }
 
   /** Returns the JVM's limit, as far as it can be known. */

@@ -20,6 +20,15 @@ final class NativeKernels {
    */
   static native void use(int level);
 
+  /**
+   * Has the operating system enter the pages of a mapped file into the table of this process.
+   *
+   * @param start address of the first byte
+   * @param bytes how many
+   * @return 0, or what else it answers where it cannot
+   */
+  static native long populate(long start, long bytes);
+
   /** Returns where a direct buffer begins. */
   static native long address(ByteBuffer buffer);
 

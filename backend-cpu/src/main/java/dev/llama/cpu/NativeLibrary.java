@@ -90,6 +90,13 @@ final class NativeLibrary {
       }
     }
 
+    /**
+     * Returns whether the kernels need no help with many rows of activations, whatever the type.
+     */
+    boolean unpacksAll() {
+      return unpacks(DType.BF16) && unpacks(DType.Q8_0); // F32 has kernels of its own
+    }
+
     /** Returns its name for people. */
     String description() {
       return words;

@@ -1,17 +1,27 @@
 package dev.llama.cpu;
 
+import static java.nio.file.StandardOpenOption.CREATE_NEW;
+import static java.nio.file.StandardOpenOption.WRITE;
+import static java.nio.file.attribute.PosixFilePermission.OWNER_READ;
+import static java.nio.file.attribute.PosixFilePermission.OWNER_WRITE;
+
 import dev.llama.BackendException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.Paths;
-import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.EnumSet;
 import java.util.Locale;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -21,7 +31,6 @@ import org.slf4j.LoggerFactory;
  * from the application. Turns whatever goes wrong into an exception that tells the cure.
  */
 final class NativeLoader {
-  private static final Logger log = LoggerFactory.getLogger(NativeLoader.class);
   private static final String NAME = "llama_cpu";
 
   private NativeLoader() {}
@@ -81,15 +90,40 @@ final class NativeLoader {
       Path folder = Paths.get(System.getProperty("java.io.tmpdir"));
       String suffix = file.substring(file.lastIndexOf('.'));
       deleteOld(folder, suffix);
-      // Created so that no other user can write it, where the file system knows users.
-      Path unpacked = Files.createTempFile(folder, NAME + "-", suffix);
+      Path unpacked = unpack(library, folder, suffix);
       try {
-        Files.copy(library, unpacked, StandardCopyOption.REPLACE_EXISTING);
         System.load(unpacked.toAbsolutePath().toString());
       } finally {
         if (!isWindows()) {
           Files.deleteIfExists(unpacked);
         }
+      }
+    }
+  }
+
+  /**
+   * Copies to a new file that no other user can write, where the file system knows users. Not by
+   * {@link Files#createTempFile}, which starts the JDK's cryptography for its names: with {@code
+   * CREATE_NEW} a name need not be secret.
+   */
+  private static Path unpack(InputStream library, Path folder, String suffix) throws IOException {
+    FileAttribute<?>[] attributes =
+        folder.getFileSystem().supportedFileAttributeViews().contains("posix")
+            ? new FileAttribute<?>[] {
+              PosixFilePermissions.asFileAttribute(EnumSet.of(OWNER_READ, OWNER_WRITE))
+            }
+            : new FileAttribute<?>[0];
+    ByteBuffer bytes = ByteBuffer.wrap(library.readAllBytes());
+    for (long number = System.nanoTime(); ; number++) {
+      Path file = folder.resolve(NAME + "-" + Long.toUnsignedString(number, 36) + suffix);
+      try (SeekableByteChannel out =
+          Files.newByteChannel(file, EnumSet.of(CREATE_NEW, WRITE), attributes)) {
+        while (bytes.hasRemaining()) {
+          out.write(bytes);
+        }
+        return file;
+      } catch (FileAlreadyExistsException e) {
+        log().debug("{} is another one's", file);
       }
     }
   }
@@ -108,7 +142,7 @@ final class NativeLoader {
         }
       }
     } catch (IOException | DirectoryIteratorException e) {
-      log.debug("old libraries in {} are left there: {}", folder, e.toString());
+      log().debug("old libraries in {} are left there: {}", folder, e.toString());
     }
   }
 
@@ -116,7 +150,7 @@ final class NativeLoader {
     try {
       Files.delete(file);
     } catch (IOException e) {
-      log.debug("{} is left there: {}", file, e.toString());
+      log().debug("{} is left there: {}", file, e.toString());
     }
   }
 
@@ -125,5 +159,10 @@ final class NativeLoader {
         ? "put lib" + NAME + ".so of this architecture, from the jar of backend-cpu, into jniLibs"
         : "the folder for temporary files must be writable and not mounted noexec:"
             + " -Djava.io.tmpdir=/folder names another";
+  }
+
+  /** Not a field: what logs nothing need not start the logging of the application. */
+  private static Logger log() {
+    return LoggerFactory.getLogger(NativeLoader.class);
   }
 }

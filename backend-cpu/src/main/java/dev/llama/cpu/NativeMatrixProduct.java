@@ -22,7 +22,7 @@ final class NativeMatrixProduct implements MatrixProduct {
   private final NativeLibrary library;
   private final WorkerPool pool;
   private final PackedProduct packed;
-  private final MatrixProduct many;
+  private final BlasOnDemand many;
   private final AtomicReference<Job> spare = new AtomicReference<>();
 
   /**
@@ -32,7 +32,7 @@ final class NativeMatrixProduct implements MatrixProduct {
    * @param pool threads
    * @param many multiplies many rows where the kernels are slow; null if they do nevertheless
    */
-  NativeMatrixProduct(NativeLibrary library, WorkerPool pool, MatrixProduct many) {
+  NativeMatrixProduct(NativeLibrary library, WorkerPool pool, BlasOnDemand many) {
     this.library = library;
     this.pool = pool;
     this.many = many;
@@ -69,8 +69,9 @@ final class NativeMatrixProduct implements MatrixProduct {
       packed.multiply(new CpuTensor[] {out}, x, new CpuTensor[] {weight}, add);
       return;
     }
-    if (leaves(x, weight)) {
-      many.multiply(out, x, weight, add);
+    MatrixProduct other = leaves(x, weight) ? many.productOrNull() : null;
+    if (other != null) {
+      other.multiply(out, x, weight, add);
       return;
     }
     Job job = take();

@@ -1,6 +1,7 @@
 package dev.llama.cpu;
 
 import dev.llama.BackendException;
+import java.util.Optional;
 import org.bytedeco.javacpp.Loader;
 
 /**
@@ -30,6 +31,39 @@ final class OpenBlasLoader {
               + "); raise -Xmx, or add -Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
           e);
     }
+  }
+
+  /**
+   * Returns why the library cannot be loaded. Where its file is on the class path this is taken as
+   * enough, because loading it takes a while.
+   *
+   * @return the reason and the cure; empty if nothing speaks against it
+   */
+  static Optional<String> missing() {
+    ClassLoader loader = OpenBlasLoader.class.getClassLoader();
+    if (loader != null && loader.getResource(file()) != null) {
+      return Optional.empty();
+    }
+    try {
+      load();
+      return Optional.empty();
+    } catch (BackendException e) {
+      return Optional.of(e.getMessage());
+    }
+  }
+
+  /** The library as JavaCPP names it. */
+  private static String file() {
+    String platform =
+        NativeLoader.platform()
+            .replace("x86-64", "x86_64")
+            .replace("aarch64", "arm64")
+            .replace("win32", "windows")
+            .replace("darwin", "macosx");
+    return "org/bytedeco/openblas/"
+        + platform
+        + "/"
+        + System.mapLibraryName("jniopenblas_nolapack");
   }
 
   private static String reason(Throwable e) {

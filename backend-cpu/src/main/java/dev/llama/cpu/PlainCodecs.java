@@ -2,17 +2,7 @@ package dev.llama.cpu;
 
 /** Formats that store each element by itself. */
 final class PlainCodecs {
-  static final Codec F32 =
-      (segment, offset, count, out, at, scratch) -> {
-        if ((offset & 3) == 0) {
-          segment.floats.get(offset >> 2, out, at, count);
-        } else {
-          for (int i = 0; i < count; i++) {
-            out[at + i] = segment.bytes.getFloat(offset + 4 * i);
-          }
-        }
-      };
-
+  static final Codec F32 = new F32();
   static final PairCodec BF16 = new Bf16();
   static final PairCodec F16 = new F16();
 
@@ -59,6 +49,20 @@ final class PlainCodecs {
       short[] stored = scratch.shorts(count);
       segment.shorts.get(offset >> 1, stored, 0, count);
       return stored;
+    }
+  }
+
+  private static final class F32 implements Codec {
+    @Override
+    public void decode(
+        Segment segment, int offset, int count, float[] out, int at, Scratch scratch) {
+      if ((offset & 3) == 0) {
+        segment.floats.get(offset >> 2, out, at, count);
+        return;
+      }
+      for (int i = 0; i < count; i++) {
+        out[at + i] = segment.bytes.getFloat(offset + 4 * i);
+      }
     }
   }
 

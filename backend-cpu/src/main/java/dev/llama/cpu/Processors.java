@@ -28,7 +28,7 @@ final class Processors {
    */
   static int cores(Path folder) {
     Set<String> siblings = new HashSet<>();
-    try (DirectoryStream<Path> processors = Files.newDirectoryStream(folder, "cpu[0-9]*")) {
+    try (DirectoryStream<Path> processors = Files.newDirectoryStream(folder)) {
       for (Path processor : processors) {
         Path list = processor.resolve("topology").resolve("thread_siblings_list");
         if (Files.exists(list)) {

@@ -1,12 +1,14 @@
 package dev.llama.cpu;
 
 import dev.llama.InvalidInputException;
+import java.util.concurrent.atomic.AtomicReference;
 
 /** Selection of rows, and of the largest element of rows. */
 final class Rows {
   private static final int ROW = 1;
 
   private final WorkerPool pool;
+  private final AtomicReference<Selection> spare = new AtomicReference<>();
 
   Rows(WorkerPool pool) {
     this.pool = pool;
@@ -23,18 +25,42 @@ final class Rows {
     int rows = (int) out.rows();
     int width = (int) out.width();
     checkIndices(out, table, indices);
-    Codec codec = Codec.of(table.type());
-    pool.parallelFor(
-        rows,
-        Work.grain(pool, rows, width),
-        (from, to, scratch) -> {
-          float[] row = scratch.floats(ROW, width);
-          for (int r = from; r < to; r++) {
-            int index = indices.getInt(r);
-            codec.decode(table.segment(index), table.offset(index), width, row, 0, scratch);
-            out.put(r, 0, width, row, 0);
-          }
-        });
+    Selection selection = spare.getAndSet(null);
+    if (selection == null) {
+      selection = new Selection();
+    }
+    try {
+      selection.set(out, table, indices);
+      pool.parallelFor(rows, Work.grain(pool, rows, width), selection);
+    } finally {
+      selection.set(null, null, null); // they may be closed and collected
+      spare.set(selection);
+    }
+  }
+
+  /** One call. Used again, so that calls allocate nothing. */
+  private static final class Selection implements WorkerPool.Task {
+    private CpuTensor out;
+    private CpuTensor table;
+    private CpuTensor indices;
+
+    void set(CpuTensor newOut, CpuTensor newTable, CpuTensor newIndices) {
+      out = newOut;
+      table = newTable;
+      indices = newIndices;
+    }
+
+    @Override
+    public void run(int from, int to, Scratch scratch) {
+      Codec codec = Codec.of(table.type());
+      int width = (int) out.width();
+      float[] row = scratch.floats(ROW, width);
+      for (int r = from; r < to; r++) {
+        int index = indices.getInt(r);
+        codec.decode(table.segment(index), table.offset(index), width, row, 0, scratch);
+        out.put(r, 0, width, row, 0);
+      }
+    }
   }
 
   /** Refuses what is not a row of the table. */

@@ -42,19 +42,10 @@ final class Segments {
         segments[i] = new Segment(buffers[i]);
       }
     } catch (RuntimeException e) {
-      release(memory, buffers);
+      memory.releaseAll(buffers);
       throw e;
     }
-    Runnable release = () -> release(memory, buffers);
-    return new CpuTensor(type, shape, new CpuTensor.Memory(segments, perSegment, release));
-  }
-
-  private static void release(DirectMemory memory, ByteBuffer[] buffers) {
-    for (ByteBuffer buffer : buffers) {
-      if (buffer != null) {
-        memory.release(buffer);
-      }
-    }
+    return new CpuTensor(type, shape, new CpuTensor.Memory(segments, perSegment, memory, buffers));
   }
 
   /**
@@ -75,7 +66,7 @@ final class Segments {
       long offset = i * perSegment * rowBytes;
       segments[i] = new Segment(data.bytes(offset, (int) (inSegment * rowBytes)));
     }
-    return new CpuTensor(data.type(), shape, new CpuTensor.Memory(segments, perSegment, () -> {}));
+    return new CpuTensor(data.type(), shape, new CpuTensor.Memory(segments, perSegment));
   }
 
   /**

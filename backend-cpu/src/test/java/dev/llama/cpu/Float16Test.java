@@ -35,6 +35,18 @@ class Float16Test {
   }
 
   @Test
+  void oneAtATimeItIsTheSame() {
+    for (int half = 0; half < 0x10000; half++) {
+      assertEquals(
+          Float.floatToRawIntBits(Float16.toFloat((short) half)),
+          Float.floatToRawIntBits(Float16.single(half)),
+          "half " + half);
+      assertEquals(
+          Float16.single(half), Float16.single((short) half), "the upper bits do not count");
+    }
+  }
+
+  @Test
   void everyHalfSurvivesTheRoundTrip() {
     for (int half = 0; half < 0x10000; half++) {
       float converted = Float16.toFloat((short) half);

@@ -62,7 +62,7 @@ class NativeGradTest {
       int bytes = Math.min(inPiece, rows - i * inPiece) * width * 4;
       pieces[i] = new Segment(ByteBuffer.allocateDirect(bytes));
     }
-    CpuTensor.Memory all = new CpuTensor.Memory(pieces, inPiece, () -> {});
+    CpuTensor.Memory all = new CpuTensor.Memory(pieces, inPiece);
     return new CpuTensor(DType.F32, new long[] {rows, width}, all);
   }
 

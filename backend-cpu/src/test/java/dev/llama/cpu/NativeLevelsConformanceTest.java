@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.llama.cpu.NativeLibrary.Level;
 import dev.llama.spi.Backend;
 import dev.llama.spi.conformance.BackendConformance;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Nested;
 
@@ -35,7 +36,8 @@ class NativeLevelsConformanceTest {
       RowOps rows = new NativeRowOps(pool);
       CpuOps ops = new CpuOps(product, sequences, rows);
       CpuGradOps grad = CpuGradOps.inC(pool, product, sequences, rows);
-      return new CpuBackend(library.description() + " alone", pool, ops, grad);
+      return new CpuBackend(
+          library.description() + " alone", pool, ops, grad, Optional.of(new MappedPages()));
     }
 
     @AfterAll

@@ -37,17 +37,6 @@ class VectorTierTest {
     }
   }
 
-  /** Halves are read from a table where they come one at a time. */
-  @Test
-  void everyHalfIsInTheTable() {
-    for (int bits = 0; bits < 1 << 16; bits++) {
-      assertEquals(
-          Float.floatToRawIntBits(Float16.toFloat((short) bits)),
-          Float.floatToRawIntBits(Float16.lookUp(bits)));
-      assertEquals(Float16.lookUp(bits), Float16.lookUp((short) bits));
-    }
-  }
-
   /** One row takes another way than several; both must come to the same. */
   @ParameterizedTest
   @EnumSource(

@@ -12,6 +12,9 @@ import java.util.Optional;
  * number of the device; without one, the first that can be used.
  */
 public final class CudaBackendProvider implements BackendProvider {
+  /** As in DriverLibrary, which cannot be linked where JNA is absent. */
+  private static final String LIBRARY = "llama.cuda.library";
+
   private static final int GPU_SCORE = 1000;
 
   /** Below everything else: it runs when it is asked for by name. */
@@ -28,6 +31,9 @@ public final class CudaBackendProvider implements BackendProvider {
   /** Loads the driver, which stays loaded, and asks for its devices; takes none of their memory. */
   @Override
   public Availability probe() {
+    if (System.getProperty(LIBRARY) == null && !Hardware.mayBeThere()) {
+      return Availability.unusable("there is no NVIDIA GPU");
+    }
     try {
       Device device = device(Optional.empty());
       return Availability.usable(

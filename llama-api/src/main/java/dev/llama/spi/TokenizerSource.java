@@ -40,7 +40,7 @@ public sealed interface TokenizerSource {
    *
    * @param origin the file
    * @param metadata all keys that begin with {@code "tokenizer."}: Long, Double, Boolean, String,
-   *     or for arrays List of String and int[], float[]
+   *     or for arrays List of String (out of files: {@link Texts}) and int[], float[]
    */
   record GgufVocabulary(Path origin, Map<String, Object> metadata) implements TokenizerSource {
     /** Protects the map. */

@@ -25,7 +25,6 @@ import org.slf4j.LoggerFactory;
  * the file leaves out has the values that llama.cpp assumes for this kind.
  */
 final class GgufReader {
-  private static final Logger LOG = LoggerFactory.getLogger(GgufReader.class);
   private static final String PREFIX = "tokenizer.ggml.";
 
   /** Tokens other than the end of text at which a model stops. */
@@ -85,10 +84,11 @@ final class GgufReader {
       }
     }
     if (flag("add_eos_token", false)) {
-      LOG.warn(
-          "{}: {}add_eos_token is true; encode adds no token at the end, append eos() yourself",
-          origin,
-          PREFIX);
+      log()
+          .warn(
+              "{}: {}add_eos_token is true; encode adds no token at the end, append eos() yourself",
+              origin,
+              PREFIX);
     }
     Object charsmap = metadata.get(PREFIX + "precompiled_charsmap");
     if (charsmap != null) {
@@ -195,5 +195,10 @@ final class GgufReader {
       shown = "a list of other contents";
     }
     return new FormatException(origin, PREFIX + key + " is " + shown + ", expected " + expected);
+  }
+
+  /** Not a field: what logs nothing need not start the logging of the application. */
+  private static Logger log() {
+    return LoggerFactory.getLogger(GgufReader.class);
   }
 }

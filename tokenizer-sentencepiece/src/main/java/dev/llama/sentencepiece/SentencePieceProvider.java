@@ -25,7 +25,10 @@ public final class SentencePieceProvider implements TokenizerProvider {
 
   @Override
   public Optional<Tokenizer> open(TokenizerSource source, TokenizerOptions options) {
-    return definition(source).map(d -> new SentencePieceTokenizer(d.with(options)));
+    Definition definition = definition(source);
+    return definition == null
+        ? Optional.empty()
+        : Optional.of(new SentencePieceTokenizer(definition.with(options)));
   }
 
   @Override
@@ -34,10 +37,11 @@ public final class SentencePieceProvider implements TokenizerProvider {
     if (source instanceof TokenizerSource.GgufVocabulary gguf) {
       return Optional.of(gguf.metadata()).filter(GgufReader::recognises);
     }
-    return definition(source).map(d -> GgufExport.of(d.with(options)));
+    return Optional.ofNullable(definition(source)).map(d -> GgufExport.of(d.with(options)));
   }
 
-  private static Optional<Definition> definition(TokenizerSource source) {
+  /** Reads a source; null if it is of another kind. */
+  private static Definition definition(TokenizerSource source) {
     Definition definition = null;
     if (source instanceof TokenizerSource.ModelFile file) {
       if (file.bytes().length > 0 && file.bytes()[0] == FIRST_BYTE) {
@@ -52,6 +56,6 @@ public final class SentencePieceProvider implements TokenizerProvider {
         definition = GgufReader.read(gguf.origin(), gguf.metadata());
       }
     }
-    return Optional.ofNullable(definition);
+    return definition;
   }
 }

@@ -1,5 +1,6 @@
 package dev.llama.tiktoken;
 
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
 /**
@@ -39,15 +40,36 @@ final class ByteAlphabet {
    * @return {@code null} if a character is not of the alphabet
    */
   static byte[] read(String text) {
-    byte[] bytes = new byte[text.length()];
-    for (int i = 0; i < bytes.length; i++) {
-      char c = text.charAt(i);
+    byte[] utf8 = text.getBytes(StandardCharsets.UTF_8);
+    int length = read(utf8, 0, utf8.length, utf8, 0);
+    return length < 0 ? null : Arrays.copyOf(utf8, length);
+  }
+
+  /**
+   * Reads bytes written in the alphabet.
+   *
+   * @param text UTF-8
+   * @param from its first byte
+   * @param to behind its last byte
+   * @param out receives at most as many bytes as the text has; may be {@code text} itself
+   * @param start where in {@code out}, at most {@code from} if it is the text
+   * @return behind the last byte in {@code out}; -1 if a character is not of the alphabet
+   */
+  static int read(byte[] text, int from, int to, byte[] out, int start) {
+    int at = start;
+    int i = from;
+    while (i < to) {
+      int c = text[i++];
+      if (c < 0) {
+        boolean two = (c & 0xE0) == 0xC0; // what takes three bytes is not of the alphabet
+        c = two ? (c & 0x1F) << 6 | text[i++] & 0x3F : BYTES.length;
+      }
       int b = c < BYTES.length ? BYTES[c] : -1;
       if (b < 0) {
-        return null;
+        return -1;
       }
-      bytes[i] = (byte) b;
+      out[at++] = (byte) b;
     }
-    return bytes;
+    return at;
   }
 }

@@ -25,7 +25,10 @@ final class Definition {
       List.of(Llama3.END_OF_TEXT, "<|endoftext|>", "</s>");
 
   private final Path origin;
-  private byte[][] tokens;
+  private byte[] pool; // the bytes of all tokens
+  private int used;
+  private int[] starts; // by id, in the pool
+  private int[] ends; // by id; 0 if there is no such token
   private int size;
   private final BitSet ordinary = new BitSet();
   private final List<AddedToken> added = new ArrayList<>();
@@ -53,16 +56,23 @@ final class Definition {
    */
   Definition(Path origin, int expected) {
     this.origin = origin;
-    this.tokens = new byte[Math.min(expected, MergeTable.MAX_IDS) + 1][];
+    int ids = Math.min(expected, MergeTable.MAX_IDS) + 1;
+    this.starts = new int[ids];
+    this.ends = new int[ids];
+    this.pool = new byte[8 * ids];
   }
 
   /** Adds a token that text is made of. */
   void ordinary(int id, byte[] bytes) {
-    if (bytes.length > MAX_TOKEN_BYTES) {
-      throw broken(
-          "token " + id + " has " + bytes.length + " bytes; the limit is " + MAX_TOKEN_BYTES);
+    ordinary(id, bytes, bytes.length);
+  }
+
+  /** Adds a token that text is made of: the first {@code length} of some bytes. */
+  void ordinary(int id, byte[] bytes, int length) {
+    if (length > MAX_TOKEN_BYTES) {
+      throw broken("token " + id + " has " + length + " bytes; the limit is " + MAX_TOKEN_BYTES);
     }
-    put(id, bytes);
+    put(id, bytes, length);
     ordinary.set(id);
   }
 
@@ -71,19 +81,23 @@ final class Definition {
     put(id, text.getBytes(StandardCharsets.UTF_8));
   }
 
+  private void put(int id, byte[] bytes) {
+    put(id, bytes, bytes.length);
+  }
+
   /** Adds a token that is recognised in text; its id may be that of a token added before. */
   void added(AddedToken token) {
     byte[] bytes = token.text().getBytes(StandardCharsets.UTF_8);
     int id = token.id();
-    if (id >= 0 && id < size && tokens[id] != null) {
-      if (!Arrays.equals(tokens[id], bytes)) {
+    if (has(id)) {
+      if (!Arrays.equals(token(id), bytes)) {
         throw broken(
             "the added token \""
                 + token.text()
                 + "\" has id "
                 + id
                 + ", which is \""
-                + new String(tokens[id], StandardCharsets.UTF_8)
+                + new String(token(id), StandardCharsets.UTF_8)
                 + "\" in the vocabulary; ids must differ");
       }
       if (token.special()) {
@@ -98,27 +112,40 @@ final class Definition {
     added.add(token);
   }
 
-  private void put(int id, byte[] bytes) {
+  private void put(int id, byte[] bytes, int length) {
     if (id < 0 || id >= MergeTable.MAX_IDS) {
       throw broken("token id " + id + " is not between 0 and " + (MergeTable.MAX_IDS - 1));
     }
-    if (bytes.length == 0) {
+    if (length == 0) {
       throw broken("token " + id + " is empty");
     }
-    if (id >= tokens.length) {
-      int grown = Math.max(id + 1, tokens.length + (tokens.length >> 1));
-      tokens = Arrays.copyOf(tokens, Math.min(grown, MergeTable.MAX_IDS));
-    }
-    if (tokens[id] != null) {
+    if (has(id)) {
       throw broken("two tokens have the id " + id);
     }
-    tokens[id] = bytes;
+    if (id >= ends.length) {
+      int grown = Math.min(id + 1 + (id >> 1), MergeTable.MAX_IDS);
+      starts = Arrays.copyOf(starts, grown);
+      ends = Arrays.copyOf(ends, grown);
+    }
+    if (length > pool.length - used) {
+      pool = Arrays.copyOf(pool, Math.addExact(used + length, pool.length >> 1));
+    }
+    System.arraycopy(bytes, 0, pool, used, length);
+    starts[id] = used;
+    used += length;
+    ends[id] = used;
     size = Math.max(size, id + 1);
   }
 
-  /** Adds a token at which a model stops. */
-  void stop(int id) {
-    stopIds.add(id);
+  private boolean has(int id) {
+    return id >= 0 && id < size && ends[id] != 0;
+  }
+
+  /** Adds a token at which a model stops, if there is one. */
+  void stop(OptionalInt id) {
+    if (id.isPresent()) {
+      stopIds.add(id.getAsInt());
+    }
   }
 
   /** Returns the number of ids. */
@@ -128,7 +155,7 @@ final class Definition {
 
   /** Returns the bytes of a token, or {@code null} where an id has none. */
   byte[] token(int id) {
-    return tokens[id];
+    return has(id) ? Arrays.copyOfRange(pool, starts[id], ends[id]) : null;
   }
 
   /** Returns the tokens that are recognised in text. */
@@ -182,8 +209,8 @@ final class Definition {
       fault = "ids run from 0 to " + (MergeTable.MAX_IDS - 1);
     } else if (id < size && ordinary.get(id)) {
       fault = "that is an ordinary token; those of the file end at " + (ordinary.length() - 1);
-    } else if (id < size && tokens[id] != null && !Arrays.equals(tokens[id], bytes)) {
-      fault = "that is \"" + new String(tokens[id], StandardCharsets.UTF_8) + "\" already";
+    } else if (has(id) && !Arrays.equals(token(id), bytes)) {
+      fault = "that is \"" + new String(token(id), StandardCharsets.UTF_8) + "\" already";
     } else if (added.stream().anyMatch(token -> token.text().equals(text))) {
       fault = "the file has an added token of this text";
     }
@@ -191,7 +218,7 @@ final class Definition {
       throw new InvalidInputException(
           "TokenizerOptions.specialTokens gives \"" + text + "\" the id " + id + ": " + fault);
     }
-    if (id >= size || tokens[id] == null) {
+    if (!has(id)) {
       put(id, bytes);
     }
     added.add(AddedToken.special(text, id));
@@ -199,7 +226,7 @@ final class Definition {
 
   private OptionalInt known(String name, OptionalInt id) {
     int value = id.getAsInt();
-    if (value < 0 || value >= size || tokens[value] == null) {
+    if (!has(value)) {
       throw new InvalidInputException(
           "TokenizerOptions."
               + name
@@ -213,15 +240,21 @@ final class Definition {
   }
 
   private OptionalInt idOf(String special) {
-    return added.stream()
-        .filter(token -> token.special() && token.text().equals(special))
-        .mapToInt(AddedToken::id)
-        .findFirst();
+    for (AddedToken token : added) {
+      if (token.special() && token.text().equals(special)) {
+        return OptionalInt.of(token.id());
+      }
+    }
+    return OptionalInt.empty();
   }
 
   /** Checks the tokens and lets {@code merges} look them up. */
   ByteLevelTokenizer build(Merges merges) {
-    TokenBytes bytes = new TokenBytes(Arrays.copyOf(tokens, size));
+    TokenBytes bytes =
+        new TokenBytes(
+            Arrays.copyOf(pool, used + Utf8.PADDING),
+            Arrays.copyOf(starts, size),
+            Arrays.copyOf(ends, size));
     TokenTable all = new TokenTable(bytes, ordinary);
     if (all.duplicate() >= 0) {
       int id = all.duplicate();
@@ -229,7 +262,7 @@ final class Definition {
           "token "
               + id
               + ", \""
-              + ByteAlphabet.write(tokens[id])
+              + ByteAlphabet.write(token(id))
               + "\", is there twice, also as token "
               + all.find(bytes.words(), bytes.start(id), bytes.length(id)));
     }
@@ -239,9 +272,9 @@ final class Definition {
     if (!wholePiecesFirst) {
       pairs = new BytePairs(byteIds, table, reachable(bytes, byteIds, table));
     }
-    eos.ifPresent(this::stop);
-    idOf(Llama3.END_OF_TURN).ifPresent(this::stop);
-    idOf(Llama3.END_OF_MESSAGE).ifPresent(this::stop);
+    stop(eos);
+    stop(idOf(Llama3.END_OF_TURN));
+    stop(idOf(Llama3.END_OF_MESSAGE));
     return new ByteLevelTokenizer(this, bytes, pairs, new AddedTokens(added), stopIds);
   }
 
@@ -255,8 +288,8 @@ final class Definition {
     int[] ids = new int[256];
     Arrays.fill(ids, -1);
     for (int id = ordinary.nextSetBit(0); id >= 0; id = ordinary.nextSetBit(id + 1)) {
-      if (tokens[id].length == 1) {
-        ids[tokens[id][0] & 0xFF] = id;
+      if (ends[id] == starts[id] + 1) {
+        ids[pool[starts[id]] & 0xFF] = id;
       }
     }
     for (int b = 0; b < 256; b++) {

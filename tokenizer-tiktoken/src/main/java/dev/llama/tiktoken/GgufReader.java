@@ -3,9 +3,9 @@ package dev.llama.tiktoken;
 import dev.llama.FormatException;
 import dev.llama.Tokenizer;
 import dev.llama.TokenizerOptions;
+import dev.llama.spi.Texts;
 import dev.llama.spi.TokenizerSource;
 import java.nio.file.Path;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -24,9 +24,9 @@ final class GgufReader {
 
   private final Path origin;
   private final Map<String, Object> metadata;
-  private final List<String> tokens;
-  private final Map<String, Integer> vocabulary = new HashMap<>();
+  private final Texts tokens;
   private final Definition definition;
+  private byte[] buffer = new byte[Definition.MAX_TOKEN_BYTES];
 
   private GgufReader(TokenizerSource.GgufVocabulary source) {
     origin = source.origin();
@@ -53,38 +53,50 @@ final class GgufReader {
     definition.wholePiecesFirst = llama3;
     definition.bos = id("bos_token_id");
     definition.eos = id("eos_token_id");
-    id("eot_token_id").ifPresent(definition::stop);
-    id("eom_token_id").ifPresent(definition::stop);
+    definition.stop(id("eot_token_id"));
+    definition.stop(id("eom_token_id"));
     definition.addsBos = flag("add_bos_token", llama3);
     definition.apply(options);
     return definition.build(
         (bytes, table) ->
-            MergeList.table(
-                strings("merges"),
-                vocabulary,
-                definition,
-                index -> PREFIX + "merges[" + index + "]"));
+            new MergeList(definition, PREFIX + "merges").table(strings("merges"), table));
   }
 
   private void readTokens() {
     int[] types = types();
     for (int id = 0; id < tokens.size(); id++) {
-      String text = tokens.get(id);
       int type = types == null ? NORMAL : types[id];
-      byte[] bytes = type == NORMAL ? ByteAlphabet.read(text) : null;
-      if (bytes != null) {
-        definition.ordinary(id, bytes);
-        vocabulary.put(text, id);
-      } else if (type == CONTROL || type == UNKNOWN) {
-        definition.added(AddedToken.special(text, id));
-      } else if (type == USER_DEFINED) {
-        definition.added(new AddedToken(text, id, false, false, false, false));
-      } else if (type == UNUSED || type == NORMAL) {
-        definition.decodeOnly(id, text);
-      } else {
-        throw definition.broken(
-            PREFIX + "token_type[" + id + "] is " + type + "; a gpt2 vocabulary has types 1 to 5");
+      if (type != NORMAL || !readOrdinary(id)) {
+        readOther(id, type);
       }
+    }
+  }
+
+  /** Returns whether it is one: all of its characters must be of the alphabet. */
+  private boolean readOrdinary(int id) {
+    int start = tokens.start(id);
+    int end = tokens.end(id);
+    if (end - start > buffer.length) {
+      buffer = new byte[end - start];
+    }
+    int length = ByteAlphabet.read(tokens.bytes(), start, end, buffer, 0);
+    if (length >= 0) {
+      definition.ordinary(id, buffer, length);
+    }
+    return length >= 0;
+  }
+
+  private void readOther(int id, int type) {
+    String text = tokens.get(id);
+    if (type == CONTROL || type == UNKNOWN) {
+      definition.added(AddedToken.special(text, id));
+    } else if (type == USER_DEFINED) {
+      definition.added(new AddedToken(text, id, false, false, false, false));
+    } else if (type == UNUSED || type == NORMAL) {
+      definition.decodeOnly(id, text);
+    } else {
+      throw definition.broken(
+          PREFIX + "token_type[" + id + "] is " + type + "; a gpt2 vocabulary has types 1 to 5");
     }
   }
 
@@ -126,8 +138,11 @@ final class GgufReader {
     return llama3;
   }
 
-  private List<String> strings(String key) {
+  private Texts strings(String key) {
     Object value = metadata.get(PREFIX + key);
+    if (value instanceof Texts texts) {
+      return texts;
+    }
     if (!(value instanceof List<?> list)) {
       throw wrong(key, value, "an array of strings");
     }
@@ -138,7 +153,7 @@ final class GgufReader {
     }
     @SuppressWarnings("unchecked")
     List<String> strings = (List<String>) list;
-    return strings;
+    return Texts.of(strings);
   }
 
   private OptionalInt id(String key) {

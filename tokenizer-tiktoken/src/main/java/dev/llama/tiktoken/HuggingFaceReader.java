@@ -5,7 +5,6 @@ import dev.llama.Tokenizer;
 import dev.llama.TokenizerOptions;
 import dev.llama.spi.TokenizerSource;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -20,7 +19,6 @@ final class HuggingFaceReader {
   private final Path origin;
   private final JsonObject document;
   private final JsonObject model;
-  private final Map<String, Integer> vocabulary = new LinkedHashMap<>();
   private Definition definition;
 
   private HuggingFaceReader(Path origin, JsonObject document, JsonObject model) {
@@ -33,7 +31,7 @@ final class HuggingFaceReader {
   static Optional<Tokenizer> read(
       TokenizerSource.HuggingFaceJson source, TokenizerOptions options) {
     return reader(source)
-        .map(reader -> reader.definition(options).build((bytes, table) -> reader.merges()));
+        .map(reader -> reader.definition(options).build((bytes, table) -> reader.merges(table)));
   }
 
   /** Reads a file unless it is of another family, and writes it as GGUF metadata. */
@@ -43,7 +41,7 @@ final class HuggingFaceReader {
         .map(
             reader -> {
               Definition definition = reader.definition(options);
-              reader.merges(); // checks them
+              definition.build((bytes, table) -> reader.merges(table)); // checks them
               return GgufExport.of(definition, MergeList.texts(reader.model.list("merges")));
             });
   }
@@ -125,7 +123,6 @@ final class HuggingFaceReader {
       } else {
         definition.ordinary(id, bytes);
       }
-      vocabulary.put(name, id);
     }
   }
 
@@ -181,7 +178,7 @@ final class HuggingFaceReader {
     return start;
   }
 
-  private MergeTable merges() {
+  private MergeTable merges(TokenTable tokens) {
     List<?> merges = model.list("merges");
     if (merges.size() >= MergeTable.MAX_MERGES) {
       throw new FormatException(
@@ -191,6 +188,6 @@ final class HuggingFaceReader {
               + " entries; the limit is "
               + (MergeTable.MAX_MERGES - 1));
     }
-    return MergeList.table(merges, vocabulary, definition, index -> "model.merges[" + index + "]");
+    return new MergeList(definition, "model.merges").table(merges, tokens);
   }
 }

@@ -33,10 +33,11 @@ final class MergeTable {
    * Creates an empty table.
    *
    * @param results by rank: the id of the joined token
+   * @param expected about how many pairs there are; more may be put in
    */
-  MergeTable(int[] results) {
+  MergeTable(int[] results, int expected) {
     this.results = results;
-    allocate(12);
+    allocate(Long.SIZE - Long.numberOfLeadingZeros(Math.max(5L * expected / 3, 1)));
   }
 
   private void allocate(int bits) {

@@ -210,7 +210,7 @@ final class RanksReader {
   /** A pair is merged if its bytes together are a token, in the order of that token's rank. */
   private MergeTable merges(TokenBytes bytes, TokenTable table) {
     int[] results = new int[count];
-    MergeTable merges = new MergeTable(results);
+    MergeTable merges = new MergeTable(results, 2 * count); // as in the vocabulary of Llama 3
     ByteBuffer words = bytes.words();
     for (int id = 0; id < count; id++) {
       results[id] = id;

@@ -15,40 +15,42 @@ final class TokenBytes {
 
   private final byte[] pool; // all tokens, one after the other, and padding
   private final ByteBuffer words; // of the pool
-  private final int[] start; // [ids + 1], in the pool; an id without token has no bytes
+  private final int[] starts; // by id, in the pool
+  private final int[] ends; // by id; 0 if it has no token
 
   /**
    * [ids] A token of up to seven bytes, nearly all that occur in text: its bytes, little-endian,
-   * and its length in the highest byte. Otherwise 0.
+   * and its length in the highest byte. A longer one: the highest bit, its length and its start.
+   * Otherwise 0.
    */
   private final long[] head;
 
   /**
-   * Copies the tokens.
+   * Takes tokens.
    *
-   * @param tokens bytes by id, none empty; {@code null} where an id has no token
+   * @param pool the bytes of all tokens, then {@link Utf8#PADDING} more; not to be modified
+   * @param starts where each token starts, by id; not to be modified
+   * @param ends behind its last byte, by id; 0 where an id has no token; not to be modified
    */
-  TokenBytes(byte[][] tokens) {
-    start = new int[tokens.length + 1];
-    for (int id = 0; id < tokens.length; id++) {
-      start[id + 1] = start[id] + (tokens[id] == null ? 0 : tokens[id].length);
-    }
-    pool = new byte[start[tokens.length] + Utf8.PADDING];
+  TokenBytes(byte[] pool, int[] starts, int[] ends) {
+    this.pool = pool;
+    this.starts = starts;
+    this.ends = ends;
     words = Utf8.words(pool);
-    for (int id = 0; id < tokens.length; id++) {
-      if (tokens[id] != null) {
-        System.arraycopy(tokens[id], 0, pool, start[id], tokens[id].length);
-      }
+    head = new long[ends.length];
+    for (int id = 0; id < ends.length; id++) {
+      head[id] = head(id);
     }
-    head = new long[tokens.length];
-    for (int id = 0; id < tokens.length; id++) {
-      long length = length(id);
-      if (length > 0 && length < 8) {
-        head[id] = length << 56 | words.getLong(start[id]) & (1L << 8 * length) - 1;
-      } else if (length > 0) {
-        head[id] = Long.MIN_VALUE | length << 32 | start[id];
-      }
+  }
+
+  private long head(int id) {
+    long length = length(id);
+    if (length == 0) {
+      return 0;
     }
+    return length < 8
+        ? length << 56 | words.getLong(starts[id]) & (1L << 8 * length) - 1
+        : Long.MIN_VALUE | length << 32 | starts[id];
   }
 
   /** Returns the number of ids. */
@@ -58,12 +60,12 @@ final class TokenBytes {
 
   /** Returns where a token starts in {@link #words()}. */
   int start(int id) {
-    return start[id];
+    return starts[id];
   }
 
   /** Returns the number of bytes of a token. */
   int length(int id) {
-    return start[id + 1] - start[id];
+    return ends[id] - starts[id];
   }
 
   /** Returns the bytes of all tokens, readable eight at a time. */
@@ -79,7 +81,7 @@ final class TokenBytes {
   /** Returns the bytes of one token. */
   byte[] get(int id) {
     check(id);
-    return Arrays.copyOfRange(pool, start[id], start[id + 1]);
+    return Arrays.copyOfRange(pool, starts[id], ends[id]);
   }
 
   /** Returns the bytes of tokens. */
@@ -179,7 +181,7 @@ final class TokenBytes {
   }
 
   private void check(int id) {
-    if (id < 0 || id >= head.length || start[id] == start[id + 1]) {
+    if (id < 0 || id >= head.length || ends[id] == 0) {
       throw new InvalidInputException(
           "token id "
               + id

@@ -31,8 +31,8 @@ final class TokenTable {
   TokenTable(TokenBytes tokens, BitSet members) {
     this.tokens = tokens;
     int shorts = 0;
-    for (int id = members.nextSetBit(0); id >= 0; id = members.nextSetBit(id + 1)) {
-      shorts += tokens.length(id) <= 8 ? 1 : 0;
+    for (int id = 0; id < members.length(); id++) {
+      shorts += members.get(id) && tokens.length(id) <= 8 ? 1 : 0;
     }
     int shortBits = bits(shorts);
     shortSlots = new long[2 << shortBits];
@@ -41,12 +41,8 @@ final class TokenTable {
     longSlots = new int[2 << longBits];
     longShift = 64 - longBits;
     int twice = -1;
-    for (int id = members.nextSetBit(0); id >= 0 && twice < 0; id = members.nextSetBit(id + 1)) {
-      if (find(tokens.words(), tokens.start(id), tokens.length(id)) >= 0) {
-        twice = id;
-      } else {
-        put(id);
-      }
+    for (int id = 0; id < members.length() && twice < 0; id++) {
+      twice = !members.get(id) || put(id) ? -1 : id;
     }
     duplicate = twice;
   }
@@ -65,25 +61,39 @@ final class TokenTable {
     return 64 - Long.numberOfLeadingZeros(Math.max(2L * entries, 2) - 1);
   }
 
-  private void put(int id) {
+  /** Adds a token; returns false if its bytes are there already. */
+  private boolean put(int id) {
+    ByteBuffer words = tokens.words();
+    int start = tokens.start(id);
     int length = tokens.length(id);
-    if (length <= 8) {
-      long key = key(tokens.words(), tokens.start(id), length);
-      int slot = shortSlot(key, length);
-      while (shortSlots[slot + 1] != 0) {
-        slot = slot + 2 & shortSlots.length - 1;
-      }
-      shortSlots[slot] = key;
-      shortSlots[slot + 1] = (long) length << 32 | id;
-    } else {
-      int hash = longHash(tokens.words(), tokens.start(id), length);
-      int slot = longSlot(hash);
-      while (longSlots[slot + 1] != 0) {
-        slot = slot + 2 & longSlots.length - 1;
-      }
-      longSlots[slot] = hash;
-      longSlots[slot + 1] = id + 1;
+    if (length > 8) {
+      return putLong(id, words, start, length);
     }
+    long key = key(words, start, length);
+    int slot = shortSlot(key, length);
+    while (shortSlots[slot + 1] != 0) {
+      if (shortSlots[slot] == key && (int) (shortSlots[slot + 1] >>> 32) == length) {
+        return false;
+      }
+      slot = slot + 2 & shortSlots.length - 1;
+    }
+    shortSlots[slot] = key;
+    shortSlots[slot + 1] = (long) length << 32 | id;
+    return true;
+  }
+
+  private boolean putLong(int id, ByteBuffer words, int start, int length) {
+    int hash = longHash(words, start, length);
+    int slot = longSlot(hash);
+    while (longSlots[slot + 1] != 0) {
+      if (longSlots[slot] == hash && equal(longSlots[slot + 1] - 1, words, start, length)) {
+        return false;
+      }
+      slot = slot + 2 & longSlots.length - 1;
+    }
+    longSlots[slot] = hash;
+    longSlots[slot + 1] = id + 1;
+    return true;
   }
 
   /**

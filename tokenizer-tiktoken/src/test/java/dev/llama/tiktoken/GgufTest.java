@@ -10,6 +10,7 @@ import dev.llama.FormatException;
 import dev.llama.Specials;
 import dev.llama.Tokenizer;
 import dev.llama.TokenizerOptions;
+import dev.llama.spi.Texts;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -60,6 +61,47 @@ class GgufTest {
     assertEquals(409, tokenizer.eos().orElseThrow());
     assertEquals(Set.of(409), tokenizer.stopIds());
     assertTrue(tokenizer.addsBos(), "llama-bpe does");
+  }
+
+  @Test
+  void textsOutOfAFileAreReadLikeStrings() {
+    Map<String, Object> metadata = metadata();
+    for (String key : List.of("tokenizer.ggml.tokens", "tokenizer.ggml.merges")) {
+      metadata.put(key, Texts.of(strings(metadata, key)));
+    }
+    Tokenizer tokenizer = GgufMetadata.tokenizer(metadata);
+    assertArrayEquals(ToyVocabulary.tokenizer().encode(TEXT), tokenizer.encode(TEXT));
+    assertEquals("[PAD]", tokenizer.decode(408));
+  }
+
+  @SuppressWarnings("unchecked")
+  private static List<String> strings(Map<String, Object> metadata, String key) {
+    return (List<String>) metadata.get(key);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "a, '] is \"a\"; expected two tokens'",
+    "' a', '] is \" a\"; expected two tokens'",
+    "'a ', '] is \"a \"; expected two tokens'",
+    "'a b c', '] needs the token \"b c\"'",
+    "a 東, '] needs the token \"東\"'",
+    "東 a, '] needs the token \"東\"'",
+    "qx a, '] needs the token \"qx\"'",
+    "a qx, '] needs the token \"qx\"'",
+    "q x, '] needs the token \"qx\"'"
+  })
+  void brokenMergesAreNamed(String merge, String message) {
+    Map<String, Object> metadata = metadata();
+    List<String> merges = new ArrayList<>(strings(metadata, "tokenizer.ggml.merges"));
+    int last = merges.size();
+    merges.add(merge);
+    for (List<String> list : List.of(merges, Texts.of(merges))) {
+      metadata.put("tokenizer.ggml.merges", list);
+      FormatException e =
+          assertThrows(FormatException.class, () -> GgufMetadata.tokenizer(metadata));
+      assertTrue(e.getMessage().contains("merges[" + last + message), e.getMessage());
+    }
   }
 
   @Test

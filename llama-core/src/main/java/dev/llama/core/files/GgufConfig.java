@@ -30,7 +30,6 @@ import org.slf4j.LoggerFactory;
  * is not implemented is refused by name; a key that is not known is kept and reported.
  */
 final class GgufConfig {
-  private static final Logger LOG = LoggerFactory.getLogger(GgufConfig.class);
 
   private static final String ARCHITECTURE = "llama";
   private static final String PREFIX = ARCHITECTURE + ".";
@@ -77,10 +76,10 @@ final class GgufConfig {
   }
 
   ModelConfig read() {
-    String architecture =
-        fields
-            .optionalString("general.architecture")
-            .orElseThrow(() -> fields.error("general.architecture", "\"" + ARCHITECTURE + "\""));
+    String architecture = fields.optionalString("general.architecture").orElse("");
+    if (architecture.isEmpty()) {
+      throw fields.error("general.architecture", "\"" + ARCHITECTURE + "\"");
+    }
     if (!architecture.equals(ARCHITECTURE)) {
       throw fields.error(
           "general.architecture", "\"" + ARCHITECTURE + "\"; no other family is implemented");
@@ -94,24 +93,23 @@ final class GgufConfig {
   }
 
   private void refuseWhatIsNotImplemented() {
-    gguf.metadata()
-        .forEach(
-            (key, value) -> {
-              if (key.startsWith(PREFIX) && (value instanceof List || value.getClass().isArray())) {
-                throw fault(
-                    path,
-                    "%s is an array; values that differ from layer to layer are not implemented",
-                    key);
-              }
-            });
-    NOT_IMPLEMENTED.forEach(
-        (key, neutral) -> {
-          Object value = fields.get(key);
-          Object comparable = value instanceof Number number ? number.doubleValue() : value;
-          if (value != null && !comparable.equals(neutral)) {
-            throw fault(path, "%s is %s, which is not implemented", key, value);
-          }
-        });
+    for (Map.Entry<String, Object> entry : gguf.metadata().entrySet()) {
+      Object value = entry.getValue();
+      if (entry.getKey().startsWith(PREFIX)
+          && (value instanceof List || value.getClass().isArray())) {
+        throw fault(
+            path,
+            "%s is an array; values that differ from layer to layer are not implemented",
+            entry.getKey());
+      }
+    }
+    for (Map.Entry<String, Object> entry : NOT_IMPLEMENTED.entrySet()) {
+      Object value = fields.get(entry.getKey());
+      Object comparable = value instanceof Number number ? number.doubleValue() : value;
+      if (value != null && !comparable.equals(entry.getValue())) {
+        throw fault(path, "%s is %s, which is not implemented", entry.getKey(), value);
+      }
+    }
     List<String> foreign = gguf.foreignTensors();
     if (!foreign.isEmpty()) {
       throw fault(
@@ -192,8 +190,10 @@ final class GgufConfig {
     if (fields.get("tokenizer.ggml.tokens") instanceof List<?> tokens) {
       return tokens.size();
     }
-    return given.orElseThrow(
-        () -> fields.error("llama.vocab_size", "an integer, or a list tokenizer.ggml.tokens"));
+    if (!given.isPresent()) {
+      throw fields.error("llama.vocab_size", "an integer, or a list tokenizer.ggml.tokens");
+    }
+    return given.getAsInt();
   }
 
   /** What makes a model a Mistral; GGUF calls both families llama. */
@@ -203,8 +203,12 @@ final class GgufConfig {
   }
 
   private boolean hasBias(String part) {
-    return gguf.tensors().keySet().stream()
-        .anyMatch(name -> name.contains("." + part + ".") && name.endsWith(".bias"));
+    for (String name : gguf.tensors().keySet()) {
+      if (name.endsWith(".bias") && name.contains("." + part + ".")) {
+        return true;
+      }
+    }
+    return false;
   }
 
   private RopeScaling ropeScaling(int headDim, int context) {
@@ -290,7 +294,9 @@ final class GgufConfig {
       throw fields.error(key, "a token id");
     }
     if (id < 0 || id >= vocabSize) {
-      LOG.warn("{}: {} is {}, outside the vocabulary of {}, and ignored", path, key, id, vocabSize);
+      log()
+          .warn(
+              "{}: {} is {}, outside the vocabulary of {}, and ignored", path, key, id, vocabSize);
       return OptionalInt.empty();
     }
     return OptionalInt.of(id.intValue());
@@ -305,18 +311,21 @@ final class GgufConfig {
   private Map<String, Object> unknownFields() {
     fields.skip(HARMLESS);
     Map<String, Object> unknown = new LinkedHashMap<>();
-    fields
-        .rest()
-        .forEach(
-            (key, value) -> {
-              if (key.startsWith(PREFIX)) {
-                unknown.put(key, value);
-              }
-            });
+    for (Map.Entry<String, Object> entry : fields.rest().entrySet()) {
+      if (entry.getKey().startsWith(PREFIX)) {
+        unknown.put(entry.getKey(), entry.getValue());
+      }
+    }
     if (!unknown.isEmpty()) {
-      LOG.warn(
-          "{}: keys that are not known and ignored: {}", path, new TreeSet<>(unknown.keySet()));
+      log()
+          .warn(
+              "{}: keys that are not known and ignored: {}", path, new TreeSet<>(unknown.keySet()));
     }
     return unknown;
+  }
+
+  /** Not a field: what logs nothing need not start the logging of the application. */
+  private static Logger log() {
+    return LoggerFactory.getLogger(GgufConfig.class);
   }
 }

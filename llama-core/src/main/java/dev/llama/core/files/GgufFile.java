@@ -16,7 +16,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -128,7 +127,15 @@ public final class GgufFile implements TensorSource {
   }
 
   /** A tensor as the header describes it. */
-  private record Entry(String name, DType type, long[] shape, long offset, long byteSize) {}
+  private record Entry(String name, DType type, long[] shape, long offset, long byteSize)
+      implements Comparable<Entry> {
+    @Override
+    public int compareTo(Entry other) {
+      return offset == other.offset
+          ? Long.compare(byteSize, other.byteSize)
+          : Long.compare(offset, other.offset);
+    }
+  }
 
   /**
    * Opens a file and checks its header.
@@ -259,7 +266,7 @@ public final class GgufFile implements TensorSource {
 
   private void checkRanges(long dataStart, List<Entry> entries) {
     List<Entry> byOffset = new ArrayList<>(entries);
-    byOffset.sort(Comparator.comparingLong(Entry::offset).thenComparingLong(Entry::byteSize));
+    Collections.sort(byOffset);
     long dataSize = Math.max(0, file.size() - dataStart);
     long end = 0;
     for (Entry entry : byOffset) {

@@ -9,11 +9,8 @@ import java.util.regex.Pattern;
 
 /** The names that GGUF gives to a Llama's tensors and those of the layer definitions. */
 public final class GgufNames {
-  private static final Pattern BLOCK =
-      Pattern.compile("blk\\.(0|[1-9][0-9]{0,8})\\.([a-z_]+)\\.(weight|bias)");
-
-  private static final Pattern LAYER =
-      Pattern.compile("model\\.layers\\.([0-9]+)\\.(.+)\\.(weight|bias)");
+  private static final String BLOCK = "blk.";
+  private static final int MOST_DIGITS = 9; // of the number of a block
 
   private static final Map<String, String> OUTSIDE_BLOCKS =
       Map.of(
@@ -46,18 +43,33 @@ public final class GgufNames {
     if (OUTSIDE_BLOCKS.containsKey(name)) {
       return Optional.of(OUTSIDE_BLOCKS.get(name));
     }
-    Matcher block = BLOCK.matcher(name);
-    if (!block.matches()) {
+    int afterNumber = name.indexOf('.', BLOCK.length());
+    int afterPart = name.lastIndexOf('.');
+    if (!name.startsWith(BLOCK) || afterNumber < 0 || afterPart == afterNumber) {
       return Optional.empty();
     }
-    String kind = block.group(3);
-    String part = PROJECTIONS.get(block.group(2));
+    String number = name.substring(BLOCK.length(), afterNumber);
+    String kind = name.substring(afterPart + 1);
+    if (!isNumber(number) || !kind.equals("weight") && !kind.equals("bias")) {
+      return Optional.empty();
+    }
+    String key = name.substring(afterNumber + 1, afterPart);
+    String part = PROJECTIONS.get(key);
     if (part == null && kind.equals("weight")) {
-      part = NORMS.get(block.group(2));
+      part = NORMS.get(key);
     }
     return part == null
         ? Optional.empty()
-        : Optional.of("model.layers." + block.group(1) + "." + part + "." + kind);
+        : Optional.of("model.layers." + number + "." + part + "." + kind);
+  }
+
+  /** Whether a text is a number of a block: digits, the first of several not 0. */
+  private static boolean isNumber(String text) {
+    boolean number = !text.isEmpty() && text.length() <= MOST_DIGITS;
+    for (int i = 0; i < text.length(); i++) {
+      number &= text.charAt(i) >= '0' && text.charAt(i) <= '9';
+    }
+    return number && (text.length() == 1 || text.charAt(0) != '0');
   }
 
   /**
@@ -68,7 +80,7 @@ public final class GgufNames {
    * @throws NoSuchElementException if it is not the name of a Llama's weight
    */
   public static String toGgufName(String name) {
-    Matcher layer = LAYER.matcher(name);
+    Matcher layer = Layers.NAME.matcher(name);
     Map<String, String> parts = OUTSIDE_BLOCKS;
     String part = name;
     String before = "";
@@ -86,5 +98,10 @@ public final class GgufNames {
       }
     }
     throw new NoSuchElementException(name);
+  }
+
+  /** Apart, because what reads a file does not need it. */
+  private static final class Layers {
+    static final Pattern NAME = Pattern.compile("model\\.layers\\.([0-9]+)\\.(.+)\\.(weight|bias)");
   }
 }

@@ -3,6 +3,7 @@ package dev.llama.core.files;
 import static dev.llama.core.files.Faults.fault;
 
 import dev.llama.FormatException;
+import dev.llama.spi.Texts;
 import java.math.BigInteger;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
@@ -11,10 +12,9 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.CharsetDecoder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 
 /**
@@ -38,6 +38,9 @@ final class GgufReader {
 
   /** Least bytes of one value, or of one element of an array, by type. */
   private static final int[] LEAST_BYTES = {1, 1, 2, 2, 4, 4, 4, 1, 8, 12, 8, 8, 8};
+
+  /** Bytes that a text of a vocabulary takes, with its length, or a little more. */
+  private static final int TYPICAL_TEXT = 20;
 
   /** Key length, a key of one byte, value type, a value of one byte. */
   private static final int LEAST_ENTRY = 8 + 1 + 4 + 1;
@@ -124,7 +127,7 @@ final class GgufReader {
    * @param stored receives where the type and bytes of each value are
    * @return values by key, in the file's order, not modifiable: Long (BigInteger above 2^63 - 1),
    *     Double, Boolean, String; arrays as int[] (up to 32 bits signed, 16 unsigned), long[]
-   *     (unsigned 64-bit numbers keep their bits), float[], double[], boolean[], List of String
+   *     (unsigned 64-bit numbers keep their bits), float[], double[], boolean[], Texts
    */
   Map<String, Object> metadata(int count, Map<String, Range> stored) {
     Map<String, Object> metadata = new LinkedHashMap<>();
@@ -204,14 +207,18 @@ final class GgufReader {
 
   private int[] ints(int type, int length) {
     int[] values = new int[length];
+    if (type == INT32) {
+      bytes.asIntBuffer().get(values);
+      skip(length * Integer.BYTES);
+      return values;
+    }
     for (int i = 0; i < length; i++) {
       values[i] =
           switch (type) {
             case UINT8 -> bytes.get() & 0xFF;
             case INT8 -> bytes.get();
             case UINT16 -> bytes.getShort() & 0xFFFF;
-            case INT16 -> bytes.getShort();
-            default -> bytes.getInt();
+            default -> bytes.getShort();
           };
     }
     return values;
@@ -247,11 +254,57 @@ final class GgufReader {
     return values;
   }
 
-  private List<String> strings(String key, int length) {
-    List<String> values = new ArrayList<>(length);
+  /**
+   * Reads texts without making a string of each: their bytes, with the lengths in between, are
+   * copied at once, and then gone through.
+   */
+  private Texts strings(String key, int length) {
+    byte[] raw = new byte[Math.min(bytes.remaining(), TYPICAL_TEXT * length + Long.BYTES)];
+    ByteBuffer source = bytes.duplicate();
+    source.get(raw);
+    int[] starts = new int[length + 1];
+    int end = 0; // of the text before
     for (int i = 0; i < length; i++) {
-      values.add(string(key));
+      if (raw.length - end < Long.BYTES) {
+        raw = more(raw, end + Long.BYTES, source, key);
+      }
+      long size = littleEndian(raw, end);
+      int start = end + Long.BYTES;
+      if (size < 0 || size > raw.length - start) {
+        if (size < 0 || size > bytes.remaining() - start) {
+          skip(end);
+          count("length of " + key, 1); // throws
+        }
+        raw = more(raw, start + (int) size, source, key);
+      }
+      starts[i] = start;
+      end = start + (int) size;
+      if (!Utf8Check.isValid(raw, start, end)) {
+        throw fault(path, "%s is not valid UTF-8", key);
+      }
     }
-    return Collections.unmodifiableList(values);
+    starts[length] = end + Long.BYTES;
+    skip(end);
+    return new Texts(raw, starts, Long.BYTES);
+  }
+
+  /** Reads more of the same array, so that there are at least {@code size} bytes of it. */
+  private byte[] more(byte[] raw, int size, ByteBuffer source, String key) {
+    if (size > bytes.remaining()) {
+      skip(bytes.remaining());
+      require(1, key); // throws
+    }
+    int wanted = Math.max(size, raw.length + (raw.length >> 1));
+    byte[] longer = Arrays.copyOf(raw, Math.min(bytes.remaining(), wanted));
+    source.get(longer, raw.length, longer.length - raw.length);
+    return longer;
+  }
+
+  private static long littleEndian(byte[] raw, int at) {
+    long value = 0;
+    for (int i = Long.BYTES - 1; i >= 0; i--) {
+      value = value << 8 | raw[at + i] & 0xFF;
+    }
+    return value;
   }
 }

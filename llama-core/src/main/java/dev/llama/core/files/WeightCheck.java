@@ -17,7 +17,6 @@ import org.slf4j.LoggerFactory;
 
 /** Compares a checkpoint with the layer definitions before anything is loaded. */
 public final class WeightCheck {
-  private static final Logger LOG = LoggerFactory.getLogger(WeightCheck.class);
 
   /** Number of mismatches that a message spells out. */
   private static final int MAX_LISTED = 50;
@@ -56,19 +55,21 @@ public final class WeightCheck {
       throw new FormatException(path, message(problems, weights));
     }
     if (!extra.isEmpty()) {
-      LOG.debug("{}: {} tensors belong to no layer and are ignored: {}", path, extra.size(), extra);
+      log()
+          .debug(
+              "{}: {} tensors belong to no layer and are ignored: {}", path, extra.size(), extra);
     }
   }
 
   private static void compare(Layer.Weight weight, TensorData tensor, List<String> problems) {
-    long[] shape = weight.shape().stream().mapToLong(Long::longValue).toArray();
-    if (!Arrays.equals(shape, tensor.shape())) {
+    long[] shape = tensor.shape();
+    boolean same = shape.length == weight.shape().size();
+    for (int i = 0; same && i < shape.length; i++) {
+      same = shape[i] == weight.shape().get(i);
+    }
+    if (!same) {
       problems.add(
-          weight.name()
-              + " is "
-              + Arrays.toString(tensor.shape())
-              + ", expected "
-              + Arrays.toString(shape));
+          weight.name() + " is " + Arrays.toString(shape) + ", expected " + weight.shape());
     }
     DType type = tensor.type();
     if (!type.isQuantized() && !PLAIN.contains(type)) {
@@ -95,5 +96,10 @@ public final class WeightCheck {
       message.append("\n  and ").append(problems.size() - MAX_LISTED).append(" more");
     }
     return message.toString();
+  }
+
+  /** Not a field: what logs nothing need not start the logging of the application. */
+  private static Logger log() {
+    return LoggerFactory.getLogger(WeightCheck.class);
   }
 }

@@ -10,7 +10,7 @@ import dev.llama.spi.BackendOptions;
 import dev.llama.spi.BackendProvider;
 import dev.llama.spi.Providers;
 import java.util.ArrayList;
-import java.util.Comparator;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -20,7 +20,6 @@ import org.slf4j.LoggerFactory;
 
 /** Finds the backends and opens the one that was asked for, or else the best that opens. */
 public final class BackendChooser {
-  private static final Logger LOG = LoggerFactory.getLogger(BackendChooser.class);
   private static final String PROPERTY = "llama.backend";
 
   private BackendChooser() {}
@@ -33,7 +32,14 @@ public final class BackendChooser {
    */
   public record Choice(Backend backend, BackendInfo info) {}
 
-  private record Probed(BackendProvider provider, String name, Availability availability) {}
+  private record Probed(BackendProvider provider, String name, Availability availability)
+      implements Comparable<Probed> {
+    /** The best first; what is equal stays in its order. */
+    @Override
+    public int compareTo(Probed other) {
+      return Integer.compare(other.availability.score(), availability.score());
+    }
+  }
 
   static Choice choose(ModelOptions options) {
     return choose(options, backend -> Optional.empty());
@@ -50,21 +56,22 @@ public final class BackendChooser {
   public static Choice choose(ModelOptions options, Function<Backend, Optional<String>> unfitness) {
     List<Candidate> candidates = new ArrayList<>();
     List<Probed> probed = new ArrayList<>();
-    Providers.find(
-            BackendProvider.class,
-            broken -> candidates.add(new Candidate("?", 0, "cannot be loaded: " + broken)))
-        .forEach(provider -> probed.add(probe(provider)));
-    probed.sort(Comparator.comparingInt((Probed p) -> p.availability.score()).reversed());
+    List<Throwable> broken = new ArrayList<>();
+    for (BackendProvider provider : Providers.find(BackendProvider.class, broken::add)) {
+      probed.add(probe(provider));
+    }
+    for (Throwable e : broken) {
+      candidates.add(new Candidate("?", 0, "cannot be loaded: " + e));
+    }
+    Collections.sort(probed);
     for (int i = 0; i < probed.size(); i++) {
       Probed p = probed.get(i);
       candidates.add(i, new Candidate(p.name, p.availability.score(), p.availability.reason()));
     }
-    Optional<String> wish =
-        options.backend().isPresent()
-            ? options.backend()
-            : Optional.ofNullable(System.getProperty(PROPERTY)).filter(name -> !name.isEmpty());
-    return wish.isPresent()
-        ? openNamed(wish.get(), options.threads(), unfitness, probed, candidates)
+    String property = System.getProperty(PROPERTY, "");
+    return options.backend().isPresent() || !property.isEmpty()
+        ? openNamed(
+            options.backend().orElse(property), options.threads(), unfitness, probed, candidates)
         : openBest(options.threads(), unfitness, probed, candidates);
   }
 
@@ -115,9 +122,11 @@ public final class BackendChooser {
       try {
         Choice choice = open(p, new BackendOptions(Optional.empty(), threads), unfitness, reasons);
         if (failure != null) {
-          LOG.warn("{}; falling back to {}", failure.getMessage(), p.name);
+          log().warn("{}; falling back to {}", failure.getMessage(), p.name);
         }
-        p.availability.loss().ifPresent(loss -> LOG.warn("backend {}: {}", p.name, loss));
+        if (p.availability.loss().isPresent()) {
+          log().warn("backend {}: {}", p.name, p.availability.loss().get());
+        }
         return choice;
       } catch (BackendException e) {
         reasons.set(i, new Candidate(p.name, 0, e.getMessage()));
@@ -159,5 +168,10 @@ public final class BackendChooser {
       text.append(c.reason()).append(')');
     }
     return text.length() == 0 ? "none was found" : text.toString();
+  }
+
+  /** Not a field: what logs nothing need not start the logging of the application. */
+  private static Logger log() {
+    return LoggerFactory.getLogger(BackendChooser.class);
   }
 }

@@ -1,6 +1,7 @@
 package dev.llama.core.model;
 
 import dev.llama.BackendException;
+import dev.llama.DType;
 import dev.llama.FormatException;
 import dev.llama.GenerationOptions;
 import dev.llama.Layer;
@@ -33,14 +34,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.function.Function;
-import java.util.function.ToLongFunction;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Opens folders of Hugging Face checkpoints and GGUF files. Stateless. */
 public final class CoreModelLoader implements ModelLoader {
-  private static final Logger LOG = LoggerFactory.getLogger(CoreModelLoader.class);
   private static final String CONFIG = "config.json";
 
   /** What messages name in place of a file when there is none. */
@@ -49,19 +48,32 @@ public final class CoreModelLoader implements ModelLoader {
   /** Called by {@link java.util.ServiceLoader}. */
   public CoreModelLoader() {}
 
+  /**
+   * Other threads find the backend and make the tokenizer; each takes about as long as the rest.
+   */
   @Override
   public Model load(Path path, ModelOptions options) {
     options.listener().progress(Phase.OPEN, 0, 0);
-    Opened opened = GgufFile.isGguf(path) ? openGguf(path, options) : openFolder(path, options);
-    Map<String, TensorData> tensors = opened.files.tensors();
-    return assemble(
-        opened,
-        options,
-        backend -> {
-          requireSupported(path, backend, opened.parts.config(), tensors);
-          return weight -> backend.load(tensors.get(weight.name()));
-        },
-        weight -> tensors.get(weight.name()).byteSize());
+    Background<BackendChooser.Choice> backend = startBackend(options);
+    Opened opened;
+    try {
+      opened = GgufFile.isGguf(path) ? openGguf(path, options) : openFolder(path, options);
+    } catch (RuntimeException | Error e) {
+      close(backend);
+      throw e;
+    }
+    return assemble(opened, options, backend, new FromFiles(path, opened.files.tensors()));
+  }
+
+  private static Background<BackendChooser.Choice> startBackend(ModelOptions options) {
+    return Background.start("llama-backend", () -> BackendChooser.choose(options));
+  }
+
+  private static void close(Background<BackendChooser.Choice> backend) {
+    Optional<BackendChooser.Choice> choice = backend.resultIfAny();
+    if (choice.isPresent()) {
+      closeQuietly(choice.get().backend());
+    }
   }
 
   @Override
@@ -69,8 +81,9 @@ public final class CoreModelLoader implements ModelLoader {
     options.listener().progress(Phase.OPEN, 0, 0);
     ModelConfig config = readConfig(path);
     Path folder = configFile(path).toAbsolutePath().getParent();
+    Optional<Tokenizer> tokenizer = tokenizer(folder, options);
     return create(
-        parts(path, config, tokenizer(folder, options), folder, RopeTable.Pairing.HALVES),
+        new Opened(path, config, () -> tokenizer, folder, RopeTable.Pairing.HALVES, null),
         seed,
         options);
   }
@@ -79,16 +92,48 @@ public final class CoreModelLoader implements ModelLoader {
   public Model create(ModelConfig config, long seed, ModelOptions options) {
     options.listener().progress(Phase.OPEN, 0, 0);
     return create(
-        parts(NO_FILE, config, options.tokenizer(), null, RopeTable.Pairing.HALVES), seed, options);
+        new Opened(NO_FILE, config, options::tokenizer, null, RopeTable.Pairing.HALVES, null),
+        seed,
+        options);
   }
 
-  private static Model create(LoadedModel.Parts parts, long seed, ModelOptions options) {
-    double range = parts.config().initializerRange();
-    return assemble(
-        new Opened(parts, null),
-        options,
-        backend -> new RandomWeights(backend, seed, range),
-        weight -> Math.multiplyExact(weight.elements(), Float.BYTES));
+  private static Model create(Opened opened, long seed, ModelOptions options) {
+    double range = opened.config.initializerRange();
+    return assemble(opened, options, startBackend(options), new FromChance(seed, range));
+  }
+
+  /** Where weights come from. */
+  private interface Origin {
+    /** Returns what makes tensors on a backend. */
+    Weights.Source on(Backend backend, List<Layer> layers);
+
+    /** Returns the size of a weight. */
+    long bytes(Layer.Weight weight);
+  }
+
+  private record FromFiles(Path path, Map<String, TensorData> tensors) implements Origin {
+    @Override
+    public Weights.Source on(Backend backend, List<Layer> layers) {
+      requireSupported(path, backend, layers, tensors);
+      return weight -> backend.load(tensors.get(weight.name()));
+    }
+
+    @Override
+    public long bytes(Layer.Weight weight) {
+      return tensors.get(weight.name()).byteSize();
+    }
+  }
+
+  private record FromChance(long seed, double standardDeviation) implements Origin {
+    @Override
+    public Weights.Source on(Backend backend, List<Layer> layers) {
+      return new RandomWeights(backend, seed, standardDeviation);
+    }
+
+    @Override
+    public long bytes(Layer.Weight weight) {
+      return Math.multiplyExact(weight.elements(), Float.BYTES);
+    }
   }
 
   @Override
@@ -105,49 +150,60 @@ public final class CoreModelLoader implements ModelLoader {
   private static Model assemble(
       Opened opened,
       ModelOptions options,
-      Function<Backend, Weights.Source> sources,
-      ToLongFunction<Layer.Weight> byteSize) {
-    BackendChooser.Choice choice = null;
+      Background<BackendChooser.Choice> backend,
+      Origin origin) {
     Weights weights = null;
     try {
-      List<Layer> layers = opened.parts.config().layers();
+      List<Layer> layers = opened.config.layers();
       if (opened.files != null) {
-        WeightCheck.check(opened.parts.path(), layers, opened.files);
+        WeightCheck.check(opened.path, layers, opened.files);
       }
-      choice = chosen(options);
-      long total =
-          layers.stream().flatMap(layer -> layer.weights().stream()).mapToLong(byteSize).sum();
-      LoadListener listener = options.listener();
-      listener.progress(Phase.WEIGHTS, 0, total);
-      Weights.Source source = sources.apply(choice.backend());
-      long[] done = new long[1];
-      weights =
-          Weights.load(
-              layers,
-              weight -> {
-                Tensor tensor = source.tensor(weight);
-                done[0] += byteSize.applyAsLong(weight);
-                listener.progress(Phase.WEIGHTS, done[0], total);
-                return tensor;
-              });
-      Model model = new LoadedModel(opened.parts, choice, opened.files, weights);
-      listener.progress(Phase.READY, total, total);
+      BackendChooser.Choice choice = profiled(backend.result(), options);
+      weights = load(layers, choice.backend(), origin, options.listener());
+      Model model = new LoadedModel(parts(opened), choice, opened.files, weights);
+      long total = totalBytes(layers, origin);
+      options.listener().progress(Phase.READY, total, total);
       return model;
     } catch (RuntimeException | Error e) {
       closeQuietly(weights);
-      closeQuietly(choice == null ? null : choice.backend());
+      close(backend);
       closeQuietly(opened.files);
       throw e;
     }
   }
 
-  private static BackendChooser.Choice chosen(ModelOptions options) {
-    BackendChooser.Choice choice = BackendChooser.choose(options);
-    return options
-        .opListener()
-        .map(
-            l -> new BackendChooser.Choice(new ProfiledBackend(choice.backend(), l), choice.info()))
-        .orElse(choice);
+  private static Weights load(
+      List<Layer> layers, Backend backend, Origin origin, LoadListener listener) {
+    long total = totalBytes(layers, origin);
+    listener.progress(Phase.WEIGHTS, 0, total);
+    Weights.Source source = origin.on(backend, layers);
+    long[] done = new long[1];
+    return Weights.load(
+        layers,
+        weight -> {
+          Tensor tensor = source.tensor(weight);
+          done[0] += origin.bytes(weight);
+          listener.progress(Phase.WEIGHTS, done[0], total);
+          return tensor;
+        });
+  }
+
+  private static long totalBytes(List<Layer> layers, Origin origin) {
+    long total = 0;
+    for (Layer layer : layers) {
+      for (Layer.Weight weight : layer.weights()) {
+        total += origin.bytes(weight);
+      }
+    }
+    return total;
+  }
+
+  private static BackendChooser.Choice profiled(
+      BackendChooser.Choice choice, ModelOptions options) {
+    return options.opListener().isPresent()
+        ? new BackendChooser.Choice(
+            new ProfiledBackend(choice.backend(), options.opListener().get()), choice.info())
+        : choice;
   }
 
   @Override
@@ -191,25 +247,29 @@ public final class CoreModelLoader implements ModelLoader {
               + " and safetensors weights, or a .gguf file; name the folder that holds this file");
     }
     ModelConfig config = ConfigReader.read(file);
-    Optional<Tokenizer> tokenizer = tokenizer(path, options);
+    Background<Optional<Tokenizer>> tokenizer =
+        Background.start("llama-tokenizer", () -> tokenizer(path, options));
     TensorSource tensors = Checkpoint.open(path);
-    return new Opened(parts(path, config, tokenizer, path, tensors.pairing()), tensors);
+    return new Opened(path, config, tokenizer::result, path, tensors.pairing(), tensors);
   }
 
   private static Opened openGguf(Path path, ModelOptions options) {
     GgufFile file = GgufFile.open(path);
     try {
-      Optional<Tokenizer> tokenizer = options.tokenizer();
-      if (!tokenizer.isPresent() && hasVocabulary(file)) {
-        tokenizer =
-            Optional.of(
-                TokenizerFiles.fromGguf(path, file.metadata(), TokenizerOptions.defaults()));
-      }
-      return new Opened(parts(path, file.config(), tokenizer, null, file.pairing()), file);
+      ModelConfig config = file.config();
+      Background<Optional<Tokenizer>> tokenizer =
+          Background.start("llama-tokenizer", () -> tokenizer(path, file, options));
+      return new Opened(path, config, tokenizer::result, null, file.pairing(), file);
     } catch (RuntimeException | Error e) {
       closeQuietly(file);
       throw e;
     }
+  }
+
+  private static Optional<Tokenizer> tokenizer(Path path, GgufFile file, ModelOptions options) {
+    return options.tokenizer().isPresent() || !hasVocabulary(file)
+        ? options.tokenizer()
+        : Optional.of(TokenizerFiles.fromGguf(path, file.metadata(), TokenizerOptions.defaults()));
   }
 
   /** Files without a vocabulary say so, because llama.cpp insists on the key. */
@@ -224,49 +284,46 @@ public final class CoreModelLoader implements ModelLoader {
         : TokenizerFiles.find(folder, TokenizerOptions.defaults());
   }
 
-  /**
-   * Puts together what belongs to a model besides its weights.
-   *
-   * @param folder where generation_config.json may be, or {@code null}
-   */
-  private static LoadedModel.Parts parts(
-      Path path,
-      ModelConfig config,
-      Optional<Tokenizer> tokenizer,
-      Path folder,
-      RopeTable.Pairing pairing) {
+  /** Puts together what belongs to a model besides its weights. */
+  private static LoadedModel.Parts parts(Opened opened) {
+    ModelConfig config = opened.config;
     Set<Integer> stopIds = new LinkedHashSet<>(config.eosTokenIds());
     GenerationOptions defaults = GenerationOptions.defaults();
     Optional<GenerationConfig> generation =
-        folder == null ? Optional.empty() : GenerationConfigReader.find(folder);
+        opened.folder == null ? Optional.empty() : GenerationConfigReader.find(opened.folder);
     if (generation.isPresent()) {
       stopIds.addAll(generation.get().eosTokenIds());
       defaults = generation.get().apply(defaults);
     }
-    tokenizer.ifPresent(
-        t -> {
-          stopIds.addAll(t.stopIds());
-          if (t.vocabularySize() > config.vocabSize()) {
-            LOG.warn(
+    Optional<Tokenizer> tokenizer = opened.tokenizer.get();
+    if (tokenizer.isPresent()) {
+      stopIds.addAll(tokenizer.get().stopIds());
+      int ids = tokenizer.get().vocabularySize();
+      if (ids > config.vocabSize()) {
+        log()
+            .warn(
                 "{}: the tokenizer has {} ids, the model only {}; text that needs the others is"
                     + " refused",
-                path,
-                t.vocabularySize(),
+                opened.path,
+                ids,
                 config.vocabSize());
-          }
-        });
-    return new LoadedModel.Parts(path, config, tokenizer, defaults, Set.copyOf(stopIds), pairing);
+      }
+    }
+    return new LoadedModel.Parts(
+        opened.path, config, tokenizer, defaults, Set.copyOf(stopIds), opened.pairing);
   }
 
   private static void requireSupported(
-      Path path, Backend backend, ModelConfig config, Map<String, TensorData> tensors) {
+      Path path, Backend backend, List<Layer> layers, Map<String, TensorData> tensors) {
     Set<String> refused = new LinkedHashSet<>();
-    config.layers().stream()
-        .flatMap(layer -> layer.weights().stream())
-        .filter(weight -> weight.shape().size() == 2)
-        .map(weight -> tensors.get(weight.name()).type())
-        .filter(type -> !backend.supports(type))
-        .forEach(type -> refused.add(type.name()));
+    for (Layer layer : layers) {
+      for (Layer.Weight weight : layer.weights()) {
+        DType type = tensors.get(weight.name()).type();
+        if (weight.shape().size() == 2 && !backend.supports(type)) {
+          refused.add(type.name());
+        }
+      }
+    }
     if (!refused.isEmpty()) {
       throw new BackendException(
           path
@@ -285,14 +342,28 @@ public final class CoreModelLoader implements ModelLoader {
         resource.close();
       }
     } catch (Exception e) {
-      LOG.debug("closing failed", e);
+      log().debug("closing failed", e);
     }
   }
 
   /**
-   * What is open before the weights are on a backend.
+   * What is known before the weights are on a backend.
    *
+   * @param path the model, for messages
+   * @param tokenizer waits for it
+   * @param folder where generation_config.json may be, or null
    * @param files null for a model that has no weights in files
    */
-  private record Opened(LoadedModel.Parts parts, TensorSource files) {}
+  private record Opened(
+      Path path,
+      ModelConfig config,
+      Supplier<Optional<Tokenizer>> tokenizer,
+      Path folder,
+      RopeTable.Pairing pairing,
+      TensorSource files) {}
+
+  /** Not a field: what logs nothing need not start the logging of the application. */
+  private static Logger log() {
+    return LoggerFactory.getLogger(CoreModelLoader.class);
+  }
 }

@@ -30,7 +30,6 @@ import org.slf4j.LoggerFactory;
 
 /** A model whose weights are on its backend. */
 final class LoadedModel implements Model {
-  private static final Logger LOG = LoggerFactory.getLogger(LoadedModel.class);
 
   /** What a model consists of, besides the weights. */
   record Parts(
@@ -102,11 +101,13 @@ final class LoadedModel implements Model {
   /** Says once what dynamic scaling costs. */
   void warnOfDynamicRope() {
     if (warnedOfDynamicRope.compareAndSet(false, true)) {
-      LOG.warn(
-          "{}: dynamic rope scaling: beyond {} positions the whole sequence is run again whenever"
-              + " it grows; a shorter context, or a model with llama3 or yarn scaling, avoids that",
-          parts.path(),
-          parts.config().maxPositionEmbeddings());
+      log()
+          .warn(
+              "{}: dynamic rope scaling: beyond {} positions the whole sequence is run again"
+                  + " whenever it grows; a shorter context, or a model with llama3 or yarn scaling,"
+                  + " avoids that",
+              parts.path(),
+              parts.config().maxPositionEmbeddings());
     }
   }
 
@@ -209,5 +210,10 @@ final class LoadedModel implements Model {
     weights.close();
     backend.close();
     CoreModelLoader.closeQuietly(files);
+  }
+
+  /** Not a field: what logs nothing need not start the logging of the application. */
+  private static Logger log() {
+    return LoggerFactory.getLogger(LoadedModel.class);
   }
 }

@@ -101,20 +101,22 @@ public final class TokenizerFiles {
   public static Tokenizer fromGguf(
       Path file, Map<String, Object> metadata, TokenizerOptions options) {
     Map<String, Object> vocabulary = new LinkedHashMap<>();
-    metadata.forEach(
-        (key, value) -> {
-          if (key.startsWith("tokenizer.")) {
-            vocabulary.put(key, value);
-          }
-        });
+    for (Map.Entry<String, Object> entry : metadata.entrySet()) {
+      if (entry.getKey().startsWith("tokenizer.")) {
+        vocabulary.put(entry.getKey(), entry.getValue());
+      }
+    }
     if (vocabulary.isEmpty()) {
       throw new FormatException(
           file, "holds no vocabulary: no key begins with \"tokenizer.\"; pass a tokenizer");
     }
     Asked asked = new Asked();
-    return asked
-        .open(new TokenizerSource.GgufVocabulary(file, vocabulary), options)
-        .orElseThrow(() -> asked.failure(List.of(file)));
+    Optional<Tokenizer> tokenizer =
+        asked.open(new TokenizerSource.GgufVocabulary(file, vocabulary), options);
+    if (!tokenizer.isPresent()) {
+      throw asked.failure(List.of(file));
+    }
+    return tokenizer.get();
   }
 
   /**

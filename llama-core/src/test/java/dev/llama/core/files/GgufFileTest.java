@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -104,6 +105,40 @@ class GgufFileTest {
     assertEquals(List.of("", "\u4f60"), metadata.get("text"));
     assertArrayEquals(new int[0], (int[]) metadata.get("none"));
     assertEquals(5L, metadata.get("last"));
+  }
+
+  @Test
+  void textsOfAnyLengthAreRead() {
+    List<String> texts = List.of("x".repeat(5000), "", "y".repeat(100), "caf\u00e9");
+    assertEquals(texts, open(texts(4, texts)).metadata().get("texts"));
+  }
+
+  @Test
+  void brokenTextsAreRefused() throws IOException {
+    GgufBytes two = texts(2, List.of("x".repeat(500), "y".repeat(500)));
+    for (int missing : new int[] {1, 400, 505, 900}) {
+      byte[] whole = two.header();
+      Path path = folder.resolve("cut.gguf");
+      Files.write(path, Arrays.copyOf(whole, whole.length - missing));
+      FormatException e = assertThrows(FormatException.class, () -> GgufFile.open(path));
+      assertTrue(e.getMessage().contains("texts"), e.getMessage());
+    }
+    byte[] latin = GgufBytes.join(GgufBytes.int64(1), new byte[] {(byte) 0xe9});
+    assertTrue(rejected(array(latin)).contains("texts is not valid UTF-8"));
+    byte[] negative = GgufBytes.join(GgufBytes.int64(-1), new byte[100]);
+    assertTrue(rejected(array(negative)).contains("expected less than 2^63"));
+  }
+
+  private static GgufBytes array(byte[] oneText) {
+    return new GgufBytes().array("texts", GgufBytes.STRING, 1, oneText);
+  }
+
+  private static GgufBytes texts(int count, List<String> texts) {
+    byte[][] parts = new byte[texts.size()][];
+    for (int i = 0; i < parts.length; i++) {
+      parts[i] = GgufBytes.string(texts.get(i));
+    }
+    return new GgufBytes().array("texts", GgufBytes.STRING, count, GgufBytes.join(parts));
   }
 
   @ParameterizedTest
