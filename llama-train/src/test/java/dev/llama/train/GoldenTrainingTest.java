@@ -61,8 +61,9 @@ class GoldenTrainingTest {
    * And in plain_clip_2, but for one weight at one step. The first gradient that this element of a
    * rare token gets is -1.2e-7, the sum of terms of 1e-2; the last digit of such a term weighs a
    * tenth of it, and AdamW makes a whole step of whatever sign comes out. No order of F32 sums is
-   * safe: the reference itself ends outside its own tolerance in 10 of 24 runs with hidden units in
-   * another order, by as much. So this weight follows the definition.
+   * safe: the reference's own arithmetic, with the hidden units in another order, ends outside the
+   * tolerance in 10 of 24 runs; exact arithmetic is well within. So this weight follows the
+   * definition.
    */
   @ParameterizedTest
   @ValueSource(strings = {"cpu", "cpu:openblas", "cpu:reference"})
