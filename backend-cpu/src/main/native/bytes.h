@@ -52,7 +52,7 @@ INLINE int bytes_round16(int8_t *out, const float *x, float factor) {
   return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
 }
 
-/* Eight F16 numbers, `stride` bytes apart. */
+/* Eight F16 numbers, `stride` bytes apart; they lie in blocks of that size, which may be read. */
 INLINE v8 v8_of_halves(const uint8_t *p, int stride) {
 #ifdef __AVX512BW__
   if (7 * stride <= 126) {
@@ -90,7 +90,7 @@ INLINE void vb_store(void *p, vb a) { _mm512_storeu_si512(p, a); }
 INLINE vb vb_and(vb a, vb b) { return _mm512_and_si512(a, b); }
 INLINE vb vb_or(vb a, vb b) { return _mm512_or_si512(a, b); }
 #ifdef __GFNI__
-/* The matrix that moves `bits` bits of a byte, from bit `from` on, to bit `to`: a byte per result. */
+/* The matrix that moves `bits` bits of a byte, from bit `from` on, to bit `to`. */
 INLINE int64_t moving(int from, int bits, int to) {
   uint64_t matrix = 0;
   UNROLL
@@ -101,7 +101,7 @@ INLINE int64_t moving(int from, int bits, int to) {
 }
 #endif
 
-/* `bits` bits of each byte, from bit `from` of those of the first group and `other` of the second. */
+/* `bits` bits of each byte: from bit `from` on in the first group, `other` in the second. */
 INLINE vb vb_moved(vb a, int from, int other, int bits, int to) {
 #ifdef __GFNI__
   const int64_t f = moving(from, bits, to), o = moving(other, bits, to);
@@ -264,7 +264,7 @@ INLINE vsum vb_dot_split(vsum sums, vb_split u, vb first, vb second, v8 scales, 
  * vb_products says of two groups each, below 2^14: so sums of two of them fit 16 bits.
  */
 #define HAS_DOTS_OF_CHUNK
-INLINE vsum vb_dots_of_chunk(vsum sums, const __m512i dots[4], v8 scales) {
+INLINE vsum vb_dots_of_chunk(vsum sums, const vi dots[4], v8 scales) {
   const __m512i one = _mm512_set1_epi16(1);
   const __m512i groups = _mm512_set_epi32(7, 5, 3, 1, 7, 5, 3, 1, 6, 4, 2, 0, 6, 4, 2, 0);
   __m512i low = _mm512_madd_epi16(_mm512_packs_epi32(dots[0], dots[1]), one);

@@ -223,7 +223,8 @@ INLINE void read_as(enum format f, const uint8_t *w, struct chunk *to) {
   UNROLL
   for (int i = 0; i < 2; i++) {
     const v8 scale = has_halves(f) ? by.scale[i] : v8_twice(by.scale[0], i);
-    const v8 offset = !has_offset(f) ? scale : has_halves(f) ? by.offset[i] : v8_twice(by.offset[0], i);
+    const v8 own = has_halves(f) ? by.offset[i] : v8_twice(by.offset[0], i);
+    const v8 offset = has_offset(f) ? own : scale;
     v8_store(to->scale + 8 * i, scale);
     v8_store(to->offset + 8 * i, v8_mul(offset, v8_all(f == Q8_0 ? 0 : bias(f))));
   }

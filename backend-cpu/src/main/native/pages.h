@@ -5,9 +5,10 @@
 #include <stdint.h>
 
 /*
- * Asks for large pages where a part of a mapped file is. What is read from the disk from now on lies
- * in pages of 2 MiB if the file system can: those of 4 KiB cost a look into the page table each, and
- * a third of the bandwidth. The weights stay in the page cache. What cannot be had changes nothing.
+ * Asks for large pages where a part of a mapped file is. What is read from the disk from now on
+ * lies in pages of 2 MiB if the file system can: those of 4 KiB cost a look into the page table
+ * each, and a third of the bandwidth. The file stays in the page cache. Where this cannot be had,
+ * nothing changes.
  */
 void llama_prefer_large_pages(uint64_t start, uint64_t bytes);
 

@@ -60,7 +60,7 @@ INLINE void chunk(enum format f, int rows, const uint8_t *w, const struct rounde
 #endif
 #ifdef HAS_DOTS_OF_CHUNK
   if (rows == 1 && (f == Q4_K || f == Q5_K)) {
-    __m512i dots[4];
+    vi dots[4];
     UNROLL
     for (int g = 0; g < GROUPS; g += VB_GROUPS) {
       dots[g / VB_GROUPS] = vb_products(quants(f, w, g), vb_load(x->x + g * GROUP));
