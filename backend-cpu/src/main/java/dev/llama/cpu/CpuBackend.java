@@ -82,11 +82,15 @@ final class CpuBackend implements Backend {
   }
 
   @Override
+  public void weightsLoaded() {
+    if (pages.isPresent()) {
+      pages.get().enter();
+    }
+  }
+
+  @Override
   public KvCache newKvCache(KvShape shape) {
     requireOpen();
-    if (pages.isPresent()) {
-      pages.get().enter(); // all weights are there, and soon they will be read
-    }
     return new CpuKvCache(memory, shape);
   }
 
