@@ -76,7 +76,7 @@ final class CpuBackend implements Backend {
     }
     CpuTensor matrix = Segments.alias(weight);
     if (pages.isPresent()) {
-      pages.get().enter(matrix);
+      pages.get().prepare(matrix);
     }
     return matrix;
   }
@@ -84,6 +84,9 @@ final class CpuBackend implements Backend {
   @Override
   public KvCache newKvCache(KvShape shape) {
     requireOpen();
+    if (pages.isPresent()) {
+      pages.get().enter(); // all weights are there, and soon they will be read
+    }
     return new CpuKvCache(memory, shape);
   }
 

@@ -3,6 +3,7 @@ package dev.llama.cli;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.llama.DType;
+import dev.llama.GenerationOptions;
 import dev.llama.Model;
 import dev.llama.ModelOptions;
 import dev.llama.Session;
@@ -170,10 +171,10 @@ final class BenchCommand implements Callable<Integer> {
     for (int depth : depths) {
       for (int n : decodes) {
         if (n > 0) {
-          int[] tokens = random.ints(n, 0, vocabularySize).toArray();
+          int token = random.nextInt(vocabularySize);
           String test = "tg" + n + (depth == 0 ? "" : "@d" + depth);
           fill(session, random.ints(depth, 0, vocabularySize).toArray());
-          results.add(repeat(test, depth, session, n, () -> decode(session, tokens)));
+          results.add(repeat(test, depth, session, n, () -> decode(session, token, n)));
         }
       }
     }
@@ -193,11 +194,11 @@ final class BenchCommand implements Callable<Integer> {
     session.logits();
   }
 
-  private static void decode(Session session, int[] tokens) {
-    for (int token : tokens) {
-      session.append(token);
-      session.logits();
-    }
+  /** Decodes greedily, as a text is generated: the first token from the prompt's only one. */
+  private static void decode(Session session, int token, int count) {
+    GenerationOptions options =
+        GenerationOptions.greedy().maxNewTokens(count).ignoreModelStops(true);
+    session.generate(new int[] {token}, options).forEach(generated -> {});
   }
 
   private Result repeat(String test, int depth, Session session, int tokens, Runnable work) {
