@@ -35,7 +35,7 @@ link() {
   folder=$resources/$2
   file=$3
   shift 3
-  for common in features jni; do
+  for common in features pages jni; do
     $compiler $flags -DSOURCES="\"$digest\"" -c $common.c -o "$objects/$common.o"
   done
   mkdir -p "$folder"

@@ -52,8 +52,17 @@ INLINE int bytes_round16(int8_t *out, const float *x, float factor) {
   return _mm_cvtsi128_si32(_mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1)));
 }
 
-/* Eight F16 numbers, `stride` bytes apart. */
+/* Eight F16 numbers, `stride` bytes apart; they lie in blocks of that size, which may be read. */
 INLINE v8 v8_of_halves(const uint8_t *p, int stride) {
+#ifdef __AVX512BW__
+  if (7 * stride <= 126) {
+    const int s = stride / 2;
+    const __m512i which = _mm512_castsi128_si512(
+        _mm_set_epi16(7 * s, 6 * s, 5 * s, 4 * s, 3 * s, 2 * s, s, 0));
+    __m512i h = _mm512_permutex2var_epi16(_mm512_loadu_si512(p), which, _mm512_loadu_si512(p + 64));
+    return _mm256_cvtph_ps(_mm512_castsi512_si128(h));
+  }
+#endif
   __m128i h = _mm_cvtsi32_si128(*(const stored16 *)p);
   h = _mm_insert_epi16(h, *(const stored16 *)(p + stride), 1);
   h = _mm_insert_epi16(h, *(const stored16 *)(p + 2 * stride), 2);
@@ -70,14 +79,49 @@ INLINE v8 v8_of_halves(const uint8_t *p, int stride) {
 #define VB_GROUPS 2
 typedef __m512i vb;
 
-INLINE vb vb_all(int x) { return _mm512_set1_epi8((char)x); }
+/* A constant. Hidden from the compiler, which would make it anew in each turn of a loop. */
+INLINE vb vb_all(int x) {
+  vb a = _mm512_set1_epi8((char)x);
+  __asm__("" : "+v"(a));
+  return a;
+}
 INLINE vb vb_load(const void *p) { return _mm512_loadu_si512(p); }
 INLINE void vb_store(void *p, vb a) { _mm512_storeu_si512(p, a); }
 INLINE vb vb_and(vb a, vb b) { return _mm512_and_si512(a, b); }
 INLINE vb vb_or(vb a, vb b) { return _mm512_or_si512(a, b); }
-/* Bits cross between bytes and have to be masked off. */
-#define vb_right(a, n) _mm512_srli_epi16(a, n)
-#define vb_left(a, n) _mm512_slli_epi16(a, n)
+#ifdef __GFNI__
+/* The matrix that moves `bits` bits of a byte, from bit `from` on, to bit `to`. */
+INLINE int64_t moving(int from, int bits, int to) {
+  uint64_t matrix = 0;
+  UNROLL
+  for (int i = 0; i < bits; i++) {
+    matrix |= 1ull << (from + i) << 8 * (7 - to - i);
+  }
+  return (int64_t)matrix;
+}
+#endif
+
+/* `bits` bits of each byte: from bit `from` on in the first group, `other` in the second. */
+INLINE vb vb_moved(vb a, int from, int other, int bits, int to) {
+#ifdef __GFNI__
+  const int64_t f = moving(from, bits, to), o = moving(other, bits, to);
+  return _mm512_gf2p8affine_epi64_epi8(a, _mm512_set_epi64(o, o, o, o, f, f, f, f), 0);
+#else
+  const int64_t f = (from - to) & 63, o = (other - to) & 63;
+  const vb turned = _mm512_rorv_epi64(a, _mm512_set_epi64(o, o, o, o, f, f, f, f));
+  return vb_and(turned, vb_all(((1 << bits) - 1) << to));
+#endif
+}
+
+/* `bits` bits of each byte, from bit `from` on, moved to bit `to`. */
+INLINE vb vb_field(vb a, int from, int bits, int to) {
+#ifdef __GFNI__
+  return vb_moved(a, from, from, bits, to);
+#else
+  const vb moved = from < to ? _mm512_slli_epi16(a, to - from) : _mm512_srli_epi16(a, from - to);
+  return vb_and(moved, vb_all(((1 << bits) - 1) << to));
+#endif
+}
 
 /* For each group 32 bytes, `stride` apart. */
 INLINE vb vb_groups(const uint8_t *p, int stride) {
@@ -93,17 +137,69 @@ INLINE vb vb_nibbles(const uint8_t *p, int stride) {
   return _mm512_and_si512(raw, _mm512_set1_epi8(15));
 }
 
-/* For each group the same 32 bytes, shifted right by `first`, and by `step` more for the second. */
-INLINE vb vb_fields(const uint8_t *p, int first, int step) {
+/* For each group a field of the same 32 bytes, which for the second begins `step` bits higher. */
+INLINE vb vb_fields(const uint8_t *p, int from, int step, int bits, int to) {
   __m512i raw = _mm512_broadcast_i64x4(_mm256_loadu_si256((const void *)p));
-  int64_t a = first, b = first + step;
-  return _mm512_srlv_epi64(raw, _mm512_set_epi64(b, b, b, b, a, a, a, a));
+  return vb_moved(raw, from, from + step, bits, to);
 }
 
 /* For each group a word, `stride` bytes apart: byte j is `bit` where bit j of the word is set. */
 INLINE vb vb_of_bits(const uint8_t *p, int stride, int bit) {
   uint64_t low = *(const stored32 *)p, high = *(const stored32 *)(p + stride);
   return _mm512_maskz_set1_epi8(low | high << 32, (char)bit);
+}
+
+/* The bytes of `first` times the F16 number at p, and those of `second` times the one behind it. */
+#define HAS_V8_TIMES_BYTES
+INLINE void v8_times_bytes(v8 *a, v8 *b, const uint8_t *p, uint64_t first, uint64_t second) {
+  const __m512i each = _mm512_set_epi32(1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0);
+  __m128 halves = _mm_cvtph_ps(_mm_cvtsi32_si128((int)*(const stored32 *)p));
+  __m512 factor = _mm512_permutexvar_ps(each, _mm512_castps128_ps512(halves));
+  __m128i bytes = _mm_set_epi64x((int64_t)second, (int64_t)first);
+  __m512 both = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)), factor);
+  *a = _mm512_castps512_ps256(both);
+  *b = _mm512_extractf32x8_ps(both, 1);
+}
+
+/* The first halves of SPLIT_GROUPS groups, and the second halves. */
+#define SPLIT_GROUPS 4
+typedef struct {
+  vb first, second;
+} vb_split;
+
+#define EIGHT(i) (i) + 7, (i) + 6, (i) + 5, (i) + 4, (i) + 3, (i) + 2, (i) + 1, (i)
+
+/* 16 bytes each of SPLIT_GROUPS blocks, `stride` apart; stride is even and at most 24. */
+INLINE vb vb_of_blocks(const uint8_t *p, int stride) {
+  const int a = stride, b = 2 * a; /* where the second and the third block are */
+#ifdef __AVX512VBMI__
+  const vb which = _mm512_set_epi8(EIGHT(0), EIGHT(0), EIGHT(b + 8), EIGHT(b), EIGHT(a + 8),
+                                   EIGHT(a), EIGHT(8), EIGHT(0));
+  vb three = _mm512_permutexvar_epi8(which, vb_load(p));
+#else
+  const vb which = _mm512_set_epi16(EIGHT(0), EIGHT(b / 2), EIGHT(a / 2), EIGHT(0));
+  vb three = _mm512_permutexvar_epi16(which, vb_load(p));
+#endif
+  return _mm512_inserti32x4(three, _mm_loadu_si128((const void *)(p + 3 * stride)), 3);
+}
+
+/* For each of SPLIT_GROUPS groups 16 bytes, `stride` apart: their lower and their upper halves. */
+INLINE vb_split vb_split_nibbles(const uint8_t *p, int stride) {
+  const vb raw = vb_of_blocks(p, stride);
+  return (vb_split){vb_and(raw, vb_all(15)), vb_field(raw, 4, 4, 0)};
+}
+
+INLINE uint64_t word_of_each(const uint8_t *p, int stride) {
+  const uint64_t low = *(const stored16 *)p | (uint32_t)*(const stored16 *)(p + stride) << 16;
+  p += 2 * stride;
+  const uint64_t high = *(const stored16 *)p | (uint32_t)*(const stored16 *)(p + stride) << 16;
+  return low | high << 32;
+}
+
+/* For each of SPLIT_GROUPS groups a word, `stride` apart: byte j is `bit` where bit j is set. */
+INLINE vb_split vb_split_bits(const uint8_t *p, int stride, int bit) {
+  return (vb_split){_mm512_maskz_set1_epi8(word_of_each(p, stride), (char)bit),
+                    _mm512_maskz_set1_epi8(word_of_each(p + 2, stride), (char)bit)};
 }
 
 typedef __m512 vsum;
@@ -142,12 +238,46 @@ INLINE vsum vb_dot(vsum sums, vb u, vb x, v8 scales, int g) {
   return _mm512_fmadd_ps(_mm512_cvtepi32_ps(vb_products(u, x)), scale, sums);
 }
 
+/* Elements i to i + 3, four times each. */
+INLINE __m512 quarters(v8 a, int i) {
+  const __m512i first = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+  const __m512i spread = _mm512_add_epi32(first, _mm512_set1_epi32(i));
+  return _mm512_permutexvar_ps(spread, _mm512_castps256_ps512(a));
+}
+
+/* The same of SPLIT_GROUPS groups from g on, for the halves of x. */
+INLINE vsum vb_dot_split(vsum sums, vb_split u, vb first, vb second, v8 scales, int g) {
+#ifdef __AVX512VNNI__
+  __m512i dot = _mm512_dpbusd_epi32(vb_products(u.first, first), u.second, second);
+#else
+  /* Four products, of 31 * 127 at most, fit 16 bits. */
+  __m512i pairs = _mm512_add_epi16(_mm512_maddubs_epi16(u.first, first),
+                                   _mm512_maddubs_epi16(u.second, second));
+  __m512i dot = _mm512_madd_epi16(pairs, _mm512_set1_epi16(1));
+#endif
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(dot), quarters(scales, g), sums);
+}
+
+#ifdef __AVX512VNNI__
+/*
+ * sums += the dot products of the eight groups of a chunk, each times its scale. dots: what
+ * vb_products says of two groups each, below 2^14: so sums of two of them fit 16 bits.
+ */
+#define HAS_DOTS_OF_CHUNK
+INLINE vsum vb_dots_of_chunk(vsum sums, const vi dots[4], v8 scales) {
+  const __m512i one = _mm512_set1_epi16(1);
+  const __m512i groups = _mm512_set_epi32(7, 5, 3, 1, 7, 5, 3, 1, 6, 4, 2, 0, 6, 4, 2, 0);
+  __m512i low = _mm512_madd_epi16(_mm512_packs_epi32(dots[0], dots[1]), one);
+  __m512i high = _mm512_madd_epi16(_mm512_packs_epi32(dots[2], dots[3]), one);
+  __m512i all = _mm512_madd_epi16(_mm512_packs_epi32(low, high), one);
+  __m512 scale = _mm512_permutexvar_ps(groups, _mm512_castps256_ps512(scales));
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(all), scale, sums);
+}
+#endif
+
 /* The same of halves h to h + 3 of groups. */
 INLINE vsum vb_dot_halves(vsum sums, vb u, vb x, v8 scales, int h) {
-  const __m512i first = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
-  const __m512i spread = _mm512_add_epi32(first, _mm512_set1_epi32(h));
-  __m512 scale = _mm512_permutexvar_ps(spread, _mm512_castps256_ps512(scales));
-  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(vb_products(u, x)), scale, sums);
+  return _mm512_fmadd_ps(_mm512_cvtepi32_ps(vb_products(u, x)), quarters(scales, h), sums);
 }
 
 /* As vb_dot, for q + SIGNED_BIAS in place of u. */
@@ -173,13 +303,15 @@ INLINE vb vb_load(const void *p) { return _mm256_loadu_si256(p); }
 INLINE void vb_store(void *p, vb a) { _mm256_storeu_si256(p, a); }
 INLINE vb vb_and(vb a, vb b) { return _mm256_and_si256(a, b); }
 INLINE vb vb_or(vb a, vb b) { return _mm256_or_si256(a, b); }
-/* Bits cross between bytes and have to be masked off. */
-#define vb_right(a, n) _mm256_srli_epi16(a, n)
-#define vb_left(a, n) _mm256_slli_epi16(a, n)
+/* `bits` bits of each byte, from bit `from` on, moved to bit `to`. */
+INLINE vb vb_field(vb a, int from, int bits, int to) {
+  const vb moved = from < to ? _mm256_slli_epi16(a, to - from) : _mm256_srli_epi16(a, from - to);
+  return vb_and(moved, vb_all(((1 << bits) - 1) << to));
+}
 
 /* There is one group: `stride` and `step` say what they say where there are two. */
 #define vb_groups(p, stride) vb_load(p)
-#define vb_fields(p, first, step) vb_right(vb_load(p), first)
+#define vb_fields(p, from, step, bits, to) vb_field(vb_load(p), from, bits, to)
 #define vb_nibbles(p, stride) nibbles(p)
 #define vb_of_bits(p, stride, bit) of_bits(p, bit)
 
@@ -201,6 +333,25 @@ INLINE vb of_bits(const uint8_t *p, int bit) {
   return _mm256_and_si256(set, _mm256_set1_epi8((char)bit));
 }
 
+/* The first halves of SPLIT_GROUPS groups, and the second halves. */
+#define SPLIT_GROUPS 2
+typedef struct {
+  vb first, second;
+} vb_split;
+
+/* For each of SPLIT_GROUPS groups 16 bytes, `stride` apart: their lower and their upper halves. */
+INLINE vb_split vb_split_nibbles(const uint8_t *p, int stride) {
+  const vb raw = _mm256_loadu2_m128i((const void *)(p + stride), (const void *)p);
+  return (vb_split){vb_and(raw, vb_all(15)), vb_field(raw, 4, 4, 0)};
+}
+
+/* For each of SPLIT_GROUPS groups a word, `stride` apart: byte j is `bit` where bit j is set. */
+INLINE vb_split vb_split_bits(const uint8_t *p, int stride, int bit) {
+  const vb one = of_bits(p, bit), other = of_bits(p + stride, bit);
+  return (vb_split){_mm256_permute2x128_si256(one, other, 0x20),
+                    _mm256_permute2x128_si256(one, other, 0x31)};
+}
+
 typedef __m256 vsum;
 INLINE vsum vsum_zero(void) { return _mm256_setzero_ps(); }
 INLINE vsum vsum_add(vsum a, vsum b) { return _mm256_add_ps(a, b); }
@@ -217,10 +368,23 @@ INLINE vsum vb_dot(vsum sums, vb u, vb x, v8 scales, int g) {
   return vb_scaled(sums, u, x, _mm256_permutevar8x32_ps(scales, _mm256_set1_epi32(g)));
 }
 
+/* Elements i and i + 1, four times each. */
+INLINE __m256 halves(v8 a, int i) {
+  return _mm256_permutevar8x32_ps(a, _mm256_set_epi32(i + 1, i + 1, i + 1, i + 1, i, i, i, i));
+}
+
+/* The same of SPLIT_GROUPS groups from g on, for the halves of x. */
+INLINE vsum vb_dot_split(vsum sums, vb_split u, vb first, vb second, v8 scales, int g) {
+  /* Four products, of 31 * 127 at most, fit 16 bits. */
+  __m256i pairs = _mm256_add_epi16(_mm256_maddubs_epi16(u.first, first),
+                                   _mm256_maddubs_epi16(u.second, second));
+  __m256i dot = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+  return _mm256_fmadd_ps(_mm256_cvtepi32_ps(dot), halves(scales, g), sums);
+}
+
 /* The same of halves h and h + 1 of groups. */
 INLINE vsum vb_dot_halves(vsum sums, vb u, vb x, v8 scales, int h) {
-  const __m256i spread = _mm256_set_epi32(h + 1, h + 1, h + 1, h + 1, h, h, h, h);
-  return vb_scaled(sums, u, x, _mm256_permutevar8x32_ps(scales, spread));
+  return vb_scaled(sums, u, x, halves(scales, h));
 }
 
 /* As vb_dot, for q + SIGNED_BIAS in place of u: |q| times x with the sign of q. */
@@ -308,16 +472,16 @@ INLINE void vb_store(void *p, vb a) {
 }
 INLINE vb vb_and(vb a, vb b) { return (vb){vandq_u8(a.low, b.low), vandq_u8(a.high, b.high)}; }
 INLINE vb vb_or(vb a, vb b) { return (vb){vorrq_u8(a.low, b.low), vorrq_u8(a.high, b.high)}; }
-INLINE vb vb_shifted(vb a, int left) {
-  int8x16_t by = vdupq_n_s8((int8_t)left);
-  return (vb){vshlq_u8(a.low, by), vshlq_u8(a.high, by)};
+/* `bits` bits of each byte, from bit `from` on, moved to bit `to`. */
+INLINE vb vb_field(vb a, int from, int bits, int to) {
+  const int8x16_t left = vdupq_n_s8((int8_t)(to - from));
+  const vb moved = {vshlq_u8(a.low, left), vshlq_u8(a.high, left)};
+  return vb_and(moved, vb_all(((1 << bits) - 1) << to));
 }
-#define vb_right(a, n) vb_shifted(a, -(n))
-#define vb_left(a, n) vb_shifted(a, n)
 
 /* There is one group: `stride` and `step` say what they say where there are two. */
 #define vb_groups(p, stride) vb_load(p)
-#define vb_fields(p, first, step) vb_right(vb_load(p), first)
+#define vb_fields(p, from, step, bits, to) vb_field(vb_load(p), from, bits, to)
 #define vb_nibbles(p, stride) nibbles(p)
 #define vb_of_bits(p, stride, bit) of_bits(p, bit)
 

@@ -58,7 +58,7 @@ int64_t llama_features(void) {
   const uint32_t fma = 1u << 12, osxsave = 1u << 27, avx = 1u << 28, f16c = 1u << 29; /* 1, c */
   const uint32_t avx2 = 1u << 5;                                                      /* 7, b */
   const uint32_t f = 1u << 16, dq = 1u << 17, bw = 1u << 30, vl = 1u << 31;           /* 7, b */
-  const uint32_t vnni = 1u << 11;                                                     /* 7, c */
+  const uint32_t vbmi = 1u << 1, gfni = 1u << 8, vnni = 1u << 11;                     /* 7, c */
   const uint32_t amx_bf16 = 1u << 22, amx_tile = 1u << 24, amx_int8 = 1u << 25;       /* 7, d */
   const uint32_t bf16 = 1u << 5;                                                   /* 7.1, a */
   const uint32_t ymm = 0x6, zmm = 0xe6, tiles = 0x60000; /* XCR0 */
@@ -79,7 +79,7 @@ int64_t llama_features(void) {
   features |= AVX512;
   features |= has(leaf7.c, vnni) ? AVX512VNNI : 0;
   features |= has(more, bf16) ? AVX512BF16 : 0;
-  if (has(kept, tiles) && has(leaf7.d, amx_tile) && may_use_tiles()) {
+  if (has(kept, tiles) && has(leaf7.d, amx_tile) && has(leaf7.c, vbmi | gfni) && may_use_tiles()) {
     features |= has(leaf7.d, amx_int8) ? AMX_INT8 : 0;
     features |= has(leaf7.d, amx_bf16) ? AMX_BF16 : 0;
   }

@@ -65,34 +65,51 @@ INLINE vb quants(enum format f, const uint8_t *w, int g) {
     case Q5_1:
       return vb_or(vb_nibbles(b + 8, bytes), vb_of_bits(b + 4, bytes, 16));
     case Q2_K:
-      return vb_and(vb_fields(w + 16 + (g >> 2) * 32, (g & 3) * 2, 2), vb_all(3));
+      return vb_fields(w + 16 + (g >> 2) * 32, (g & 3) * 2, 2, 2, 0);
     case Q3_K:
-      q = vb_and(vb_fields(w + 32 + (g >> 2) * 32, (g & 3) * 2, 2), vb_all(3));
-      return vb_or(q, vb_left(vb_and(vb_fields(w, g, 1), vb_all(1)), 2));
+      q = vb_fields(w + 32 + (g >> 2) * 32, (g & 3) * 2, 2, 2, 0);
+      return vb_or(q, vb_fields(w, g, 1, 1, 2));
     case Q4_K:
-      return vb_and(vb_fields(w + 16 + (g >> 1) * 32, (g & 1) * 4, 4), vb_all(15));
+      return vb_fields(w + 16 + (g >> 1) * 32, (g & 1) * 4, 4, 4, 0);
     case Q5_K:
-      q = vb_and(vb_fields(w + 48 + (g >> 1) * 32, (g & 1) * 4, 4), vb_all(15));
-      return vb_or(q, vb_left(vb_and(vb_fields(w + 16, g, 1), vb_all(1)), 4));
+      q = vb_fields(w + 48 + (g >> 1) * 32, (g & 1) * 4, 4, 4, 0);
+      return vb_or(q, vb_fields(w + 16, g, 1, 1, 4));
     default:
-      q = vb_load(w + (g >> 2) * 64 + (g & 1) * 32);
-      q = vb_and(vb_right(q, (g & 2) * 2), vb_all(15));
-      vb high = vb_and(vb_fields(w + 128 + (g >> 2) * 32, (g & 3) * 2, 2), vb_all(3));
-      return vb_or(q, vb_left(high, 4));
+      q = vb_field(vb_load(w + (g >> 2) * 64 + (g & 1) * 32), (g & 2) * 2, 4, 0);
+      return vb_or(q, vb_fields(w + 128 + (g >> 2) * 32, (g & 3) * 2, 2, 2, 4));
   }
 }
+
+#ifdef SPLIT_GROUPS
+
+/* Whether a byte holds element i and element i + 16 of a block. */
+INLINE int is_split(enum format f) { return f >= Q4_0 && f <= Q5_1; }
+
+/* The integers of SPLIT_GROUPS groups of a chunk, from group g on. */
+INLINE vb_split split_quants(enum format f, const uint8_t *w, int g) {
+  const int bytes = block_bytes(f);
+  const uint8_t *b = w + g * bytes;
+  vb_split q = vb_split_nibbles(b + bytes - 16, bytes);
+  if (f == Q5_0 || f == Q5_1) {
+    const vb_split high = vb_split_bits(b + bytes - 20, bytes, 16);
+    q = (vb_split){vb_or(q.first, high.first), vb_or(q.second, high.second)};
+  }
+  return q;
+}
+
+#endif
 
 /* Factors of a chunk: of its groups, or of its halves of groups. */
 struct factors {
   v8 scale[2];
-  v8 offset[2]; /* of the formats whose offset is no multiple of the scale */
+  v8 offset[2]; /* over bias; of the formats whose offset is no multiple of the scale */
 };
 
 INLINE int has_offset(enum format f) {
   return f == Q4_1 || f == Q5_1 || f == Q2_K || f == Q4_K || f == Q5_K;
 }
 
-/* The multiple of the scale that is the offset, where it is one. */
+/* What to multiply the offset with or, of the other formats, the scale, to have the offset. */
 INLINE float bias(enum format f) {
   switch (f) {
     case Q8_0:
@@ -105,12 +122,24 @@ INLINE float bias(enum format f) {
       return -4;
     case Q6_K:
       return -32;
+    case Q2_K:
+    case Q4_K:
+    case Q5_K:
+      return -1;
     default:
-      return 0;
+      return 1;
   }
 }
 
 INLINE v8 v8_half(const uint8_t *p) { return v8_all(float_of_f16(*(const stored16 *)p)); }
+
+#ifndef HAS_V8_TIMES_BYTES
+/* The bytes of `first` times the F16 number at p, and those of `second` times the one behind it. */
+INLINE void v8_times_bytes(v8 *a, v8 *b, const uint8_t *p, uint64_t first, uint64_t second) {
+  *a = v8_mul(v8_half(p), v8_of_unsigned(first));
+  *b = v8_mul(v8_half(p + 2), v8_of_unsigned(second));
+}
+#endif
 
 /* Q4_K and Q5_K: 8 scales and 8 minima of 6 bits in 12 bytes. */
 INLINE void packed_scales(const uint8_t *w, struct factors *to) {
@@ -120,8 +149,7 @@ INLINE void packed_scales(const uint8_t *w, struct factors *to) {
   const uint32_t c = *(const stored32 *)(w + 12);
   const uint64_t scales = (a & six) | (uint64_t)((c & low) | (a >> 2 & high)) << 32;
   const uint64_t minima = (b & six) | (uint64_t)((c >> 4 & low) | (b >> 2 & high)) << 32;
-  to->scale[0] = v8_mul(v8_half(w), v8_of_unsigned(scales));
-  to->offset[0] = v8_mul(v8_mul(v8_half(w + 2), v8_all(-1)), v8_of_unsigned(minima));
+  v8_times_bytes(&to->scale[0], &to->offset[0], w, scales, minima);
 }
 
 #define NIBBLES 0x0f0f0f0f0f0f0f0full
@@ -140,7 +168,7 @@ INLINE void scales_of_q3_k(const uint8_t *w, struct factors *to) {
 
 INLINE void scales_of_q2_k(const uint8_t *w, struct factors *to) {
   const v8 d = v8_half(w + 80);
-  const v8 least = v8_mul(v8_half(w + 82), v8_all(-1));
+  const v8 least = v8_half(w + 82);
   UNROLL
   for (int i = 0; i < 2; i++) {
     const uint64_t both = *(const stored64 *)(w + 8 * i);
@@ -195,12 +223,10 @@ INLINE void read_as(enum format f, const uint8_t *w, struct chunk *to) {
   UNROLL
   for (int i = 0; i < 2; i++) {
     const v8 scale = has_halves(f) ? by.scale[i] : v8_twice(by.scale[0], i);
+    const v8 own = has_halves(f) ? by.offset[i] : v8_twice(by.offset[0], i);
+    const v8 offset = has_offset(f) ? own : scale;
     v8_store(to->scale + 8 * i, scale);
-    if (has_offset(f)) {
-      v8_store(to->offset + 8 * i, has_halves(f) ? by.offset[i] : v8_twice(by.offset[0], i));
-    } else {
-      v8_store(to->offset + 8 * i, v8_mul(scale, v8_all(f == Q8_0 ? 0 : bias(f))));
-    }
+    v8_store(to->offset + 8 * i, v8_mul(offset, v8_all(f == Q8_0 ? 0 : bias(f))));
   }
   UNROLL
   for (int g = 0; g < GROUPS; g += VB_GROUPS) {

@@ -8,6 +8,7 @@
  */
 #include "features.h"
 #include "kernels.h"
+#include "pages.h"
 
 typedef int32_t jint;
 typedef int64_t jlong;
@@ -51,6 +52,16 @@ METHOD(jlong, address)(CALLER, jobject buffer) {
       (void *(*)(Environment *, jobject))(*environment)[GET_DIRECT_BUFFER_ADDRESS];
   (void)class;
   return (jlong)(intptr_t)get(environment, buffer);
+}
+
+METHOD(void, preferLargePages)(CALLER, jlong start, jlong bytes) {
+  UNUSED_CALLER;
+  llama_prefer_large_pages((uint64_t)start, (uint64_t)bytes);
+}
+
+METHOD(jlong, populate)(CALLER, jlong start, jlong bytes) {
+  UNUSED_CALLER;
+  return llama_populate((uint64_t)start, (uint64_t)bytes);
 }
 
 METHOD(void, product)(CALLER, jint type, jlong out, jlong out_stride, jlong x, jlong x_stride,

@@ -12,7 +12,7 @@ flags="-std=gnu11 -O3 -ffreestanding -fvisibility=hidden -fno-stack-protector
 avx2="-mavx2 -mfma -mf16c -mtune=haswell -fcf-protection=none"
 avx512="$avx2 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mtune=icelake-server"
 avx512vnni="$avx512 -mavx512vnni"
-amx="$avx512vnni -mavx512bf16 -mamx-tile -mamx-bf16"
+amx="$avx512vnni -mgfni -mavx512vbmi -mavx512bf16 -mamx-tile -mamx-bf16"
 neon="-march=armv8-a -mno-outline-atomics"
 dotprod="-march=armv8.2-a+dotprod -mno-outline-atomics"
 # The stack of Windows is aligned to 16 bytes, and this compiler aligns it no further.

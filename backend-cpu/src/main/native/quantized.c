@@ -42,6 +42,33 @@ INLINE void chunk(enum format f, int rows, const uint8_t *w, const struct rounde
       }
     }
   }
+#ifdef SPLIT_GROUPS
+  if (is_split(f)) {
+    UNROLL
+    for (int g = 0; g < GROUPS; g += SPLIT_GROUPS) {
+      vb_split q = split_quants(f, w, g);
+      UNROLL
+      for (int r = 0; r < rows; r++) {
+        const int8_t *a = x[r * chunks].split + g * GROUP;
+        vsum *sum = &sums[r][rows == 1 ? g / SPLIT_GROUPS & 1 : 0];
+        *sum = vb_dot_split(*sum, q, vb_load(a), vb_load(a + SPLIT_GROUPS * GROUP / 2),
+                            scaled[r][0], g);
+      }
+    }
+    return;
+  }
+#endif
+#ifdef HAS_DOTS_OF_CHUNK
+  if (rows == 1 && (f == Q4_K || f == Q5_K)) {
+    vi dots[4];
+    UNROLL
+    for (int g = 0; g < GROUPS; g += VB_GROUPS) {
+      dots[g / VB_GROUPS] = vb_products(quants(f, w, g), vb_load(x->x + g * GROUP));
+    }
+    sums[0][0] = vb_dots_of_chunk(sums[0][0], dots, scaled[0][0]);
+    return;
+  }
+#endif
   UNROLL
   for (int g = 0; g < GROUPS; g += VB_GROUPS) {
     vb q = quants(f, w, g);
@@ -87,8 +114,7 @@ INLINE void line(enum format f, int rows, const struct product *p, int64_t o, in
   for (int i = 0; i < rows; i++) {
     float total = vsum_total(vsum_add(sums[i][0], sums[i][1]));
     if (has_offset(f) || bias(f) != 0) {
-      float offset = v8_total(offsets[i]);
-      total += has_offset(f) ? offset : bias(f) * offset;
+      total += bias(f) * v8_total(offsets[i]);
     }
     float *out = p->out + i * p->out_stride + o;
     *out = p->add ? *out + total : total;
@@ -172,6 +198,13 @@ INLINE void round_group(struct rounded *to, int g, const float *x) {
   to->half_sum[2 * g] = first;
   to->half_sum[2 * g + 1] = second;
   to->sum[g] = first + second;
+#ifdef SPLIT_GROUPS
+  int8_t *half = to->split + g / SPLIT_GROUPS * SPLIT_GROUPS * GROUP + g % SPLIT_GROUPS * GROUP / 2;
+  for (int i = 0; i < GROUP / 2; i++) {
+    half[i] = bytes[i];
+    half[SPLIT_GROUPS * GROUP / 2 + i] = bytes[GROUP / 2 + i];
+  }
+#endif
 }
 
 /*

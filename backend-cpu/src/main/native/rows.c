@@ -1,5 +1,5 @@
 /* Operations on single rows of activations: norm, rotation, activation function, sums, maxima. */
-#include "simd.h"
+#include "formats.h"
 
 /* Pairs whose sines and cosines are kept at a time. */
 #define PAIRS 64
@@ -219,8 +219,10 @@ KERNEL(embed)(enum format type, float *out, const uint8_t *row, int64_t count) {
     decode(F32, out, row, count);
   } else if (type == F16) {
     decode(F16, out, row, count);
-  } else {
+  } else if (type == BF16) {
     decode(BF16, out, row, count);
+  } else {
+    read_row(type, row, 0, count, out);
   }
 }
 
@@ -232,7 +234,8 @@ KERNEL(read)(float *out, const uint8_t *from, int64_t bytes) {
     UNROLL
     for (int j = 0; j < 4; j++) {
       if (j * LANES * 4 % 64 == 0) {
-        __builtin_prefetch(from + i + 4096 + j * LANES * 4);
+        __builtin_prefetch(from + i + FAR + j * LANES * 4, 0, 2);
+        __builtin_prefetch(from + i + NEAR + j * LANES * 4, 0, 3);
       }
       sums[j] = vf_add(sums[j], vf_load(from + i + j * LANES * 4));
     }

@@ -19,8 +19,8 @@
  * How far ahead of their use weights are asked for, in bytes: into the second-level cache, which has
  * more requests in flight than the first, and from there into the first.
  */
-#define FAR 6144
-#define NEAR 768
+#define FAR 4096
+#define NEAR 1024
 
 /* Stored numbers lie at any address and alias anything. */
 typedef uint16_t __attribute__((aligned(1), may_alias)) stored16;

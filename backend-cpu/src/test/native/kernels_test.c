@@ -149,8 +149,6 @@ static void check(const char *what, int r, int o, double found, double expected,
   }
 }
 
-enum { ROUNDED_BYTES = 448 }; /* of 256 activations */
-
 /* Memory that begins at a cache line; `memory` is what to free. Windows has no aligned_alloc. */
 static uint8_t *aligned(size_t bytes, void **memory) {
   *memory = malloc(bytes + 63);

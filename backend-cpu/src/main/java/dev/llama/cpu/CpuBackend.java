@@ -76,9 +76,16 @@ final class CpuBackend implements Backend {
     }
     CpuTensor matrix = Segments.alias(weight);
     if (pages.isPresent()) {
-      pages.get().enter(matrix);
+      pages.get().prepare(matrix);
     }
     return matrix;
+  }
+
+  @Override
+  public void weightsLoaded() {
+    if (pages.isPresent()) {
+      pages.get().enter();
+    }
   }
 
   @Override

@@ -21,6 +21,14 @@ final class NativeKernels {
   static native void use(int level);
 
   /**
+   * Asks the operating system for large pages where a file is mapped; see {@code pages.h}.
+   *
+   * @param start address of the first byte
+   * @param bytes how many
+   */
+  static native void preferLargePages(long start, long bytes);
+
+  /**
    * Has the operating system enter the pages of a mapped file into the table of this process.
    *
    * @param start address of the first byte
@@ -76,7 +84,7 @@ final class NativeKernels {
 
   /** Returns the size of a row of rounded activations: see {@code rounded.h}. */
   static int quantizedBytes(long inputs) {
-    return Math.toIntExact((inputs + 255) / 256 * (256 + 48 * Float.BYTES));
+    return Math.toIntExact((inputs + 255) / 256 * (2 * 256 + 48 * Float.BYTES));
   }
 
   /**

@@ -39,10 +39,6 @@ final class NativeRowOps extends RowOps {
 
   @Override
   void embed(CpuTensor out, CpuTensor table, CpuTensor indices) {
-    if (table.type().isQuantized()) {
-      super.embed(out, table, indices);
-      return;
-    }
     Rows.checkIndices(out, table, indices);
     if (isSmall(out)) {
       embedRows(out, table, indices, 0, (int) out.rows());

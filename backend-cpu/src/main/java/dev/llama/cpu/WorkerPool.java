@@ -5,12 +5,16 @@ import dev.llama.InvalidInputException;
 import java.util.ArrayDeque;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 import java.util.concurrent.locks.LockSupport;
 
 /**
  * The threads of one backend. The calling thread takes part in the work. One call at a time has the
  * workers; a call that finds them busy, for instance one from inside a task, does its work alone,
  * so that calls never wait for one another.
+ *
+ * <p>Each thread begins with a share of its own, of neighbouring parts: what it asks of memory in
+ * advance at the end of one part is the beginning of its next. Then it helps the others.
  *
  * <p>Idle workers spin for a moment before they sleep: the operations of a token follow one another
  * at that distance, and waking a thread costs more than a small operation.
@@ -31,6 +35,7 @@ final class WorkerPool implements AutoCloseable {
   private static final long SPIN_NANOS = 200_000; // longer than what lies between two tokens
   private static final int SPINS_PER_LOOK = 64; // at the clock
   private static final int MAX_THREADS = 1024;
+  private static final int APART = 32; // counters in cache lines of their own
 
   private final Worker[] workers;
   private final AtomicBoolean busy = new AtomicBoolean();
@@ -43,7 +48,8 @@ final class WorkerPool implements AutoCloseable {
   private Task task;
   private int count;
   private int grain;
-  private final AtomicInteger next = new AtomicInteger();
+  private int parts;
+  private final AtomicIntegerArray next; // part of each thread's share
   private final AtomicInteger active = new AtomicInteger();
   private volatile int epoch;
   private volatile boolean open;
@@ -64,8 +70,9 @@ final class WorkerPool implements AutoCloseable {
     int size = threads == 0 ? Processors.cores() : threads;
     spin = size <= Runtime.getRuntime().availableProcessors();
     workers = new Worker[size - 1];
+    next = new AtomicIntegerArray(size * APART);
     for (int i = 0; i < workers.length; i++) {
-      workers[i] = new Worker("llama-cpu-" + (i + 1));
+      workers[i] = new Worker(i + 1);
     }
     for (Worker worker : workers) {
       worker.start();
@@ -136,16 +143,19 @@ final class WorkerPool implements AutoCloseable {
     this.task = task;
     this.count = count;
     this.grain = grain;
+    parts = (count - 1) / grain + 1;
     failure = null;
-    next.set(0);
+    for (int i = 0; i < threads(); i++) {
+      next.set(i * APART, shareBegin(i));
+    }
     owner = Thread.currentThread();
     open = true;
     epoch++; // only the owner writes it
-    int helpers = Math.min(workers.length, (count - 1) / grain);
+    int helpers = Math.min(workers.length, parts - 1);
     for (int i = 0; i < helpers; i++) {
       workers[i].wake();
     }
-    takeParts(ownerScratch);
+    takeParts(0, ownerScratch);
     open = false;
     awaitWorkers();
     owner = null;
@@ -173,30 +183,40 @@ final class WorkerPool implements AutoCloseable {
     return now - start < SPIN_NANOS ? start : 0;
   }
 
-  private void takeParts(Scratch scratch) {
+  private int shareBegin(int thread) {
+    return (int) ((long) parts * thread / threads());
+  }
+
+  private void takeParts(int thread, Scratch scratch) {
     try {
-      while (failure == null) {
-        int from = next.get();
-        // Not getAndAdd: it could overflow.
-        if (from >= count) {
-          return;
-        }
-        int to = (int) Math.min(count, (long) from + grain);
-        if (next.compareAndSet(from, to)) {
-          task.run(from, to, scratch);
-        }
+      for (int i = 0; i < threads(); i++) {
+        takeShare((thread + i) % threads(), scratch);
       }
     } catch (Throwable e) {
       failure = e;
     }
   }
 
+  private void takeShare(int thread, Scratch scratch) {
+    int end = shareBegin(thread + 1);
+    while (failure == null) {
+      int part = next.getAndIncrement(thread * APART);
+      if (part >= end) {
+        return;
+      }
+      long from = (long) part * grain;
+      task.run((int) from, (int) Math.min(count, from + grain), scratch);
+    }
+  }
+
   /** One of the threads. */
   private final class Worker extends Thread {
+    private final int number;
     private volatile boolean asleep;
 
-    Worker(String name) {
-      super(name);
+    Worker(int number) {
+      super("llama-cpu-" + number);
+      this.number = number;
       setDaemon(true);
     }
 
@@ -217,7 +237,7 @@ final class WorkerPool implements AutoCloseable {
         // Only after joining is it certain that the job stays as it is: the owner closes it first,
         // and then waits for those who joined.
         if (open) {
-          takeParts(scratch);
+          takeParts(number, scratch);
         }
         if (active.decrementAndGet() == 0 && !spin) {
           LockSupport.unpark(owner);

@@ -46,6 +46,12 @@ public interface Backend extends AutoCloseable {
   Tensor load(TensorData weight);
 
   /**
+   * Tells that all weights of a model have been loaded and will soon be read. Called while another
+   * thread still makes the tokenizer, so that what can be done beforehand costs no time.
+   */
+  default void weightsLoaded() {}
+
+  /**
    * Makes an empty cache for one sequence.
    *
    * @param shape layers, heads, type, limit

@@ -3,6 +3,7 @@ package dev.llama.cli;
 import com.google.gson.JsonArray;
 import com.google.gson.JsonObject;
 import dev.llama.DType;
+import dev.llama.GenerationOptions;
 import dev.llama.Model;
 import dev.llama.ModelOptions;
 import dev.llama.Session;
@@ -31,6 +32,8 @@ import picocli.CommandLine.Spec;
       "As with llama-bench, ppN is a prompt of N tokens at once, tgN is N tokens one at a time,"
           + " @dN behind N other tokens. Each repetition starts with the same context; before the"
           + " first, about a second of them warms up and is not counted."
+          + " Before all that, the first token: the seconds from the start of loading to the logits"
+          + " behind a prompt of 5 tokens."
           + " Tokens are random. Without weights at PATH (a config.json alone, or the name of a"
           + " preset) they are random too."
     },
@@ -47,10 +50,12 @@ import picocli.CommandLine.Spec;
     })
 final class BenchCommand implements Callable<Integer> {
   private static final long SEED = 42;
+  private static final int FIRST_PROMPT = 5; // tokens
   private static final long WARM_UP_NANOS = 1_000_000_000; // until all is compiled
 
   private final Streams io;
   private final OpTimes opTimes = new OpTimes();
+  private long start; // of loading
   @Spec private CommandSpec spec;
 
   @ArgGroup(validate = false, order = 1, heading = "%nModel:%n")
@@ -108,8 +113,17 @@ final class BenchCommand implements Callable<Integer> {
    */
   private record Result(String test, int depth, Samples speed, OpTimes ops) {}
 
+  /**
+   * How long a program waits that has just been started.
+   *
+   * @param load seconds until the model is there
+   * @param firstToken seconds until the logits behind the first prompt are, loading included
+   */
+  private record Start(double load, double firstToken) {}
+
   /** What is known of the model. */
-  private record Subject(String path, boolean random, long bytes, Model model, Roofline roofline) {}
+  private record Subject(
+      String path, boolean random, long bytes, Model model, Start start, Roofline roofline) {}
 
   @Override
   public Integer call() throws IOException {
@@ -123,23 +137,42 @@ final class BenchCommand implements Callable<Integer> {
     }
     OptionalLong stored = Weights.storedBytes(model.path(spec));
     boolean random = stored.isEmpty();
-    try (Model loaded = model.open(io, spec, (path, options) -> open(path, options, random));
-        Session session = loaded.newSession(model.session(spec))) {
-      List<Result> results = measure(session, loaded.config().vocabSize());
+    try (Model loaded = model.open(io, spec, (path, options) -> open(path, options, random))) {
+      bench(loaded, stored);
+    }
+    return 0;
+  }
+
+  private void bench(Model loaded, OptionalLong stored) {
+    double load = secondsSinceStart();
+    try (Session session = loaded.newSession(model.session(spec))) {
+      Random tokens = new Random(SEED);
+      int vocabularySize = loaded.config().vocabSize();
+      int first = Math.min(FIRST_PROMPT, session.contextSize());
+      prefill(session, tokens.ints(first, 0, vocabularySize).toArray());
+      Start waited = new Start(load, secondsSinceStart());
+      session.rewind(0);
+      List<Result> results = measure(session, tokens, vocabularySize);
       long bytes = stored.orElseGet(() -> DType.F32.bytes(loaded.config().parameterCount()));
       Roofline roofline = Roofline.of(loaded, bytes, model.session(spec).kvCacheType(), model);
-      Subject subject = new Subject(model.path(spec).toString(), random, bytes, loaded, roofline);
+      Subject subject =
+          new Subject(
+              model.path(spec).toString(), stored.isEmpty(), bytes, loaded, waited, roofline);
       if (common.isJson()) {
         json(subject, results);
       } else {
         text(subject, results);
       }
     }
-    return 0;
+  }
+
+  private double secondsSinceStart() {
+    return (System.nanoTime() - start) / 1e9;
   }
 
   private Model open(Path path, ModelOptions options, boolean random) {
     ModelOptions all = profile ? options.opListener(opTimes) : options;
+    start = System.nanoTime();
     return random ? Architecture.create(path, SEED, all) : Model.load(path, all);
   }
 
@@ -158,8 +191,7 @@ final class BenchCommand implements Callable<Integer> {
     }
   }
 
-  private List<Result> measure(Session session, int vocabularySize) {
-    Random random = new Random(SEED);
+  private List<Result> measure(Session session, Random random, int vocabularySize) {
     List<Result> results = new ArrayList<>();
     for (int n : prompts) {
       if (n > 0) {
@@ -170,10 +202,10 @@ final class BenchCommand implements Callable<Integer> {
     for (int depth : depths) {
       for (int n : decodes) {
         if (n > 0) {
-          int[] tokens = random.ints(n, 0, vocabularySize).toArray();
+          int token = random.nextInt(vocabularySize);
           String test = "tg" + n + (depth == 0 ? "" : "@d" + depth);
           fill(session, random.ints(depth, 0, vocabularySize).toArray());
-          results.add(repeat(test, depth, session, n, () -> decode(session, tokens)));
+          results.add(repeat(test, depth, session, n, () -> decode(session, token, n)));
         }
       }
     }
@@ -193,11 +225,11 @@ final class BenchCommand implements Callable<Integer> {
     session.logits();
   }
 
-  private static void decode(Session session, int[] tokens) {
-    for (int token : tokens) {
-      session.append(token);
-      session.logits();
-    }
+  /** Decodes greedily, as a text is generated: the first token from the prompt's only one. */
+  private static void decode(Session session, int token, int count) {
+    GenerationOptions options =
+        GenerationOptions.greedy().maxNewTokens(count).ignoreModelStops(true);
+    session.generate(new int[] {token}, options).forEach(generated -> {});
   }
 
   private Result repeat(String test, int depth, Session session, int tokens, Runnable work) {
@@ -229,6 +261,12 @@ final class BenchCommand implements Callable<Integer> {
                 + " parameters, "
                 + Units.bytes(subject.bytes()));
     io.out().println("backend: " + subject.model().backend().description());
+    io.out()
+        .println(
+            "first token: after "
+                + Units.seconds(subject.start().firstToken())
+                + ", of which loading "
+                + Units.seconds(subject.start().load()));
     io.out().println();
     Table table =
         new Table("lrlrrr").row("backend", "threads", "test", "tokens/s", "± sd", "median");
@@ -283,6 +321,8 @@ final class BenchCommand implements Callable<Integer> {
     json.addProperty("backend", subject.model().backend().name());
     json.addProperty("backend_description", subject.model().backend().description());
     json.addProperty("threads", model.threads());
+    json.addProperty("load_seconds", subject.start().load());
+    json.addProperty("first_token_seconds", subject.start().firstToken());
     Roofline roofline = subject.roofline();
     if (roofline.isKnown()) {
       json.addProperty("read_bandwidth", roofline.bandwidth());

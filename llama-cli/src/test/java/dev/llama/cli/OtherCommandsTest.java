@@ -97,6 +97,8 @@ class OtherCommandsTest {
             .json();
     assertFalse(json.get("random_weights").getAsBoolean());
     assertEquals(100, json.get("weight_bytes").getAsLong());
+    double load = json.get("load_seconds").getAsDouble();
+    assertTrue(load > 0 && json.get("first_token_seconds").getAsDouble() > load, json.toString());
     List<String> names =
         json.getAsJsonArray("tests").asList().stream()
             .map(test -> test.getAsJsonObject().get("test").getAsString())
@@ -114,6 +116,7 @@ class OtherCommandsTest {
     assertTrue(FakeLoader.lastWasCreated);
     assertTrue(run.out().contains("random weights"), run.out());
     assertTrue(run.out().contains("pp4"), run.out());
+    assertTrue(run.out().contains("first token: after "), run.out());
     assertFalse(run.out().contains("tg"), run.out());
   }
 

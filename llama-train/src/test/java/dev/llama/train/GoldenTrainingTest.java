@@ -23,66 +23,101 @@ class GoldenTrainingTest {
   private static final int LENGTH = 32;
   private static final int STEPS = 20;
   private static final Schedule SCHEDULE = Schedule.cosine(0.01, 5, STEPS);
+  private static final double EPS = 1e-8;
+
+  private static final int SIGN_STEP = 3;
+  private static final int SIGN_ELEMENT = 133 * 64 + 24; // of the embedding: token 133
+  private static final List<Function<Parameter, Tensor>> STATE =
+      List.of(Parameter::weight, Parameter::m, Parameter::v);
 
   private final Map<String, Object> expected = Fixtures.json("training/expected.json");
 
-  /**
-   * The definition of every operation, in double arithmetic, gives the reference's numbers, and the
-   * CPU backend does every step as the definition does. It is put back on the track after each:
-   * alone, any float32 arithmetic may leave it by chance. In plain_clip_2, the first gradient of
-   * one element of a rare token's embedding is -1e-6, the sum of terms of 1e-2; whoever gets +3e-7
-   * moves that element by the whole learning rate the other way, because AdamW looks at the sign.
-   */
+  /** The definition of every operation, in double arithmetic, gives the reference's numbers. */
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"plain", "plain_clip_2", "docs_positions_continue", "docs_positions_reset"})
+  void theDefinitionReproducesTheRun(String variant) throws IOException {
+    run(variant, "naive", step -> {});
+  }
+
+  /** So does the CPU, with F32 arithmetic, from the first step to the last. */
   @ParameterizedTest
   @CsvSource({
     "plain, cpu",
-    "plain_clip_2, cpu",
+    "plain, cpu:openblas",
+    "plain, cpu:reference",
+    "docs_positions_continue, cpu",
+    "docs_positions_continue, cpu:openblas",
     "docs_positions_continue, cpu:reference",
-    "docs_positions_reset, cpu"
+    "docs_positions_reset, cpu",
+    "docs_positions_reset, cpu:openblas",
+    "docs_positions_reset, cpu:reference"
   })
-  void everyStepIsReproduced(String variant, String backend) throws IOException {
-    Map<?, ?> golden = golden(variant);
-    Path folder = Fixtures.path("training/" + variant);
-    try (Trainer track = trainer(golden, "naive");
-        Trainer trainer = trainer(golden, backend)) {
-      BatchSource trackSource = source(golden);
+  void theCpuReproducesTheRun(String variant, String backend) throws IOException {
+    run(variant, backend, step -> {});
+  }
+
+  /**
+   * And in plain_clip_2, but for one weight at one step. The first gradient that this element of a
+   * rare token gets is -1.2e-7, the sum of terms of 1e-2; the last digit of such a term weighs a
+   * tenth of it, and AdamW makes a whole step of whatever sign comes out. No order of F32 sums is
+   * safe: the reference's own arithmetic, with the hidden units in another order, ends outside the
+   * tolerance in 10 of 24 runs; exact arithmetic is well within. So this weight follows the
+   * definition.
+   */
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu", "cpu:openblas", "cpu:reference"})
+  void theCpuReproducesTheRunButForOneWeight(String backend) throws IOException {
+    Map<?, ?> golden = golden("plain_clip_2");
+    try (Trainer definition = trainer(golden, "naive")) {
       BatchSource source = source(golden);
-      checkFirstGradients(track, trackSource, folder);
-      checkFirstGradients(trainer, source, folder);
-      for (int i = 0; i < STEPS; i++) {
-        StepReport exact = track.step(trackSource);
-        StepReport report = trainer.step(source);
-        compare(exact, golden);
-        compare(report, golden);
-        assertEquals(exact.loss(), report.loss(), 2e-6, "loss at step " + report.step());
-        assertEquals(1, report.gradientNorm() / exact.gradientNorm(), 2e-6, "gradient norm");
-        if (i == STEPS - 1) {
-          checkFinal(track, variant);
-          checkFinal(trainer, variant);
-        }
-        Tensors.copyState(track, trainer);
+      for (int i = 0; i < SIGN_STEP; i++) {
+        definition.step(source);
       }
+      run(
+          "plain_clip_2",
+          backend,
+          trainer -> {
+            if (trainer.steps() == SIGN_STEP) {
+              follow(trainer, definition);
+            }
+          });
     }
   }
 
-  /** And on its own, where chance does not interfere. */
-  @ParameterizedTest
-  @ValueSource(strings = {"plain", "docs_positions_reset"})
-  void theCpuAloneReproducesTheRun(String variant) throws IOException {
-    run(variant, "cpu");
+  /** Sets the one weight, after it was seen that its gradient is as near as F32 can be. */
+  private static void follow(Trainer trainer, Trainer definition) throws IOException {
+    Parameter own = trainer.parameters().get(0);
+    Parameter exact = definition.parameters().get(0);
+    assertEquals("model.embed_tokens.weight", own.name());
+    float wanted = Tensors.read(definition, exact.gradient())[SIGN_ELEMENT];
+    assertEquals(-1.18e-7, wanted, 1e-9, "what the definition says");
+    assertEquals(wanted, Tensors.read(trainer, own.gradient())[SIGN_ELEMENT], 1e-7);
+    for (Function<Parameter, Tensor> part : STATE) {
+      float[] values = Tensors.read(trainer, part.apply(own));
+      values[SIGN_ELEMENT] = Tensors.read(definition, part.apply(exact))[SIGN_ELEMENT];
+      Tensors.write(trainer, part.apply(own), values);
+    }
   }
 
-  private void run(String variant, String backend) throws IOException {
+  /** What happens behind each step. */
+  private interface Behind {
+    void step(Trainer trainer) throws IOException;
+  }
+
+  private void run(String variant, String backend, Behind behind) throws IOException {
     Map<?, ?> golden = golden(variant);
     Path folder = Fixtures.path("training/" + variant);
     try (Trainer trainer = trainer(golden, backend)) {
       BatchSource source = source(golden);
       checkFirstGradients(trainer, source, folder);
       for (int i = 0; i < STEPS; i++) {
-        compare(trainer.step(source), golden);
+        StepReport report = trainer.step(source);
+        compare(report, golden);
         if (i == 0 && Files.exists(folder.resolve("params_after_step0.safetensors"))) {
-          checkFirstUpdate(trainer, folder);
+          checkFirstUpdate(trainer, report, golden, folder);
         }
+        behind.step(trainer);
       }
       checkFinal(trainer, variant);
     }
@@ -95,7 +130,7 @@ class GoldenTrainingTest {
   private static Trainer trainer(Map<?, ?> golden, String backend) {
     return Trainer.builder(Fixtures.path("training/init"))
         .batch(ROWS, LENGTH)
-        .optimizer(new AdamW(0.9, 0.95, 1e-8, 0.1))
+        .optimizer(new AdamW(0.9, 0.95, EPS, 0.1))
         .schedule(SCHEDULE)
         .clip((double) golden.get("clip_max_norm"))
         .resetPositions((boolean) golden.get("positions_reset"))
@@ -137,27 +172,41 @@ class GoldenTrainingTest {
   }
 
   /**
-   * AdamW moves a weight by the sign of its first gradient. Where that gradient is within the
-   * rounding noise of the reference (2.5e-8), its sign is chance.
+   * The first update is {@code rate * g / (|g| + eps)}. Where g is below eps, its rounding error
+   * weighs: the one such weight lies 3.2e-5 from where exact arithmetic puts it, outside the
+   * tolerance. There the update must be that of the trainer's own gradient.
    */
-  private void checkFirstUpdate(Trainer trainer, Path folder) throws IOException {
+  private void checkFirstUpdate(Trainer trainer, StepReport report, Map<?, ?> variant, Path folder)
+      throws IOException {
     Map<String, float[]> gradients = Fixtures.floats(folder.resolve("grads_step0.safetensors"));
     Map<String, float[]> golden = Fixtures.floats(folder.resolve("params_after_step0.safetensors"));
-    int chance = 0;
+    double clip = (double) variant.get("clip_max_norm") / report.gradientNorm();
+    int below = 0;
     for (Parameter parameter : trainer.parameters()) {
       float[] gradient = gradients.get(parameter.name());
       float[] wanted = golden.get(parameter.name());
       float[] found = Tensors.read(trainer, parameter.weight());
+      float[] own = Tensors.read(trainer, parameter.gradient());
       for (int i = 0; i < found.length; i++) {
-        if (gradient[i] != 0 && Math.abs(gradient[i]) < 1e-7) {
-          chance++;
-        } else {
-          assertEquals(
-              wanted[i], found[i], tolerance("params_after_step0_abs"), parameter.name() + i);
+        double change = 0;
+        if (gradient[i] != 0 && Math.abs(gradient[i]) < EPS) {
+          below++;
+          assertEquals(gradient[i], own[i], 1e-9, parameter.name() + i);
+          change = report.learningRate() * (part(clip * gradient[i]) - part(clip * own[i]));
         }
+        assertEquals(
+            wanted[i] + change,
+            found[i],
+            tolerance("params_after_step0_abs"),
+            parameter.name() + i);
       }
     }
-    assertTrue(chance < 50, chance + " elements not compared");
+    assertEquals(1, below, "elements whose own gradient counts");
+  }
+
+  /** The part of the learning rate by which a first gradient moves a weight. */
+  private static double part(double gradient) {
+    return gradient / (Math.abs(gradient) + EPS);
   }
 
   private void checkFinal(Trainer trainer, String variant) throws IOException {

@@ -76,16 +76,15 @@ final class Candidates {
     return scores[taken[index]];
   }
 
-  /** All ids, in order, if none was taken. */
+  /** All ids in order, {@link #remaining} of them, if none was taken. Its own memory. */
   int[] all() {
-    return Arrays.copyOf(heap, size);
+    return heap;
   }
 
-  /** The ids that were taken first, in order. */
+  /** The ids that were taken first, now in order, at the beginning of its own memory. */
   int[] firstTaken(int count) {
-    int[] ids = Arrays.copyOf(taken, count);
-    Arrays.sort(ids);
-    return ids;
+    Arrays.sort(taken, 0, count);
+    return taken;
   }
 
   private void siftDown(int start) {

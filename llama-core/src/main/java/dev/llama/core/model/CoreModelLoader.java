@@ -160,6 +160,7 @@ public final class CoreModelLoader implements ModelLoader {
       }
       BackendChooser.Choice choice = profiled(backend.result(), options);
       weights = load(layers, choice.backend(), origin, options.listener());
+      choice.backend().weightsLoaded();
       Model model = new LoadedModel(parts(opened), choice, opened.files, weights);
       long total = totalBytes(layers, origin);
       options.listener().progress(Phase.READY, total, total);

@@ -52,6 +52,11 @@ final class ProfiledBackend implements Backend {
     return tensor;
   }
 
+  @Override
+  public void weightsLoaded() {
+    backend.weightsLoaded();
+  }
+
   /** {@code model.layers.3.mlp.down_proj.weight} is {@code down_proj}. */
   private static String shortName(String name) {
     String[] parts = name.split("\\.");

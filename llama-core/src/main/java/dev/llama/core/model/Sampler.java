@@ -24,6 +24,7 @@ final class Sampler {
 
   private final float[] scores; // [vocab]: logits after bias and penalties
   private final Candidates candidates;
+  private long[] weights = new long[64]; // of the candidates that are kept
 
   Sampler(GenerationOptions options, int vocabSize) {
     this.options = options;
@@ -139,11 +140,12 @@ final class Sampler {
   private int draw(Draw draw, float top) {
     candidates.reset(scores);
     boolean all = draw.topK() == 0 && draw.topP() >= 1;
-    int[] ids = all ? candidates.all() : candidates.firstTaken(keepLikeliest(draw, top));
+    int count = all ? candidates.remaining() : keepLikeliest(draw, top);
+    int[] ids = all ? candidates.all() : candidates.firstTaken(count);
+    weights = count <= weights.length ? weights : new long[Math.max(count, 2 * weights.length)];
     double least = draw.least(top);
-    long[] weights = new long[ids.length];
     long sum = 0;
-    for (int i = 0; i < ids.length; i++) {
+    for (int i = 0; i < count; i++) {
       float score = scores[ids[i]];
       weights[i] = score < least ? 0 : Draw.weight((score - top) / draw.temperature());
       sum += weights[i];

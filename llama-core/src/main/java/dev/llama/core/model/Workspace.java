@@ -38,7 +38,7 @@ final class Workspace implements AutoCloseable {
   private final Decoder decoder;
   private final RopeTable modelRope;
   private final Tensor choice; // I32 [1]
-  private final Tensor draws; // I32 [1, Draw.WORDS]
+  private final Tensor draws; // I32 [1, Draw.WORDS]; null unless the backend draws
   private Activations current;
   private Step decode; // one row up to its logits, with the model's own frequencies; lazily
   private Step greedy; // the same, and the best of the logits; lazily
@@ -97,7 +97,7 @@ final class Workspace implements AutoCloseable {
               allocate(capacity, intermediate));
       logits = allocate(Math.min(capacity, LOGIT_ROWS), vocabSize);
       choice = allocate(DType.I32, 1);
-      draws = allocate(DType.I32, 1, Draw.WORDS);
+      draws = backend.sampleOp().isPresent() ? allocate(DType.I32, 1, Draw.WORDS) : null;
       batch = backend.newBatch(capacity);
     } catch (RuntimeException | Error e) {
       owned.forEach(Tensor::close);
