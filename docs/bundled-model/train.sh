@@ -17,8 +17,11 @@ train() {
   name=$1
   shift
   if [ ! -d "$work/$name/model" ]; then
-    if ls "$work/$name"/checkpoints/step-* > /dev/null 2>&1; then set -- --resume "$@"; fi
-    "$llama" train -o "$work/$name" "$@" "$here/$name.json"
+    if ls "$work/$name"/checkpoints/step-* > /dev/null 2>&1; then
+      "$llama" train -o "$work/$name" --resume
+    else
+      "$llama" train -o "$work/$name" "$@" "$here/$name.json"
+    fi
   fi
   awk '/validation_loss/ || ++steps % 25 == 0' "$work/$name/metrics.jsonl" \
     > "$work/metrics-$name.jsonl"
