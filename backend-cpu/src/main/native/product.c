@@ -97,6 +97,8 @@ INLINE void tile(enum format type, int outputs, const struct product *p, int64_t
     }
     UNROLL
     for (int j = 0; j < outputs; j++) {
+      /* Of the next tile. */
+      __builtin_prefetch(w + (j + outputs) * w_stride + k * size, 0, 2);
       vf b = plain_load(type, w + j * w_stride + k * size);
       UNROLL
       for (int i = 0; i < ROWS; i++) {
