@@ -59,6 +59,11 @@ METHOD(void, preferLargePages)(CALLER, jlong start, jlong bytes) {
   llama_prefer_large_pages((uint64_t)start, (uint64_t)bytes);
 }
 
+METHOD(void, collapse)(CALLER, jlong start, jlong bytes) {
+  UNUSED_CALLER;
+  llama_collapse((uint64_t)start, (uint64_t)bytes);
+}
+
 METHOD(jlong, populate)(CALLER, jlong start, jlong bytes) {
   UNUSED_CALLER;
   return llama_populate((uint64_t)start, (uint64_t)bytes);

@@ -37,6 +37,12 @@ void llama_prefer_large_pages(uint64_t start, uint64_t bytes) {
   advise_pages(start, bytes, HUGE_PAGE);
 }
 
+void llama_collapse(uint64_t start, uint64_t bytes) {
+  enum { COLLAPSE = 25 };
+  llama_prefer_large_pages(start, bytes);
+  advise_pages(start, bytes, COLLAPSE);
+}
+
 int64_t llama_populate(uint64_t start, uint64_t bytes) {
   enum { POPULATE_READ = 22 };
   return advise_pages(start, bytes, POPULATE_READ);
@@ -45,6 +51,11 @@ int64_t llama_populate(uint64_t start, uint64_t bytes) {
 #else
 
 void llama_prefer_large_pages(uint64_t start, uint64_t bytes) {
+  (void)start;
+  (void)bytes;
+}
+
+void llama_collapse(uint64_t start, uint64_t bytes) {
   (void)start;
   (void)bytes;
 }

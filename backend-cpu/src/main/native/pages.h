@@ -12,6 +12,9 @@
  */
 void llama_prefer_large_pages(uint64_t start, uint64_t bytes);
 
+/* Moves memory that is in use into large pages, which takes as long as copying it. */
+void llama_collapse(uint64_t start, uint64_t bytes);
+
 /* Enters the pages of a mapped file into the table of this process. Returns 0 if that was done. */
 int64_t llama_populate(uint64_t start, uint64_t bytes);
 

@@ -29,6 +29,14 @@ final class NativeKernels {
   static native void preferLargePages(long start, long bytes);
 
   /**
+   * Moves memory that is in use into large pages, where the operating system can do that.
+   *
+   * @param start address of the first byte
+   * @param bytes how many
+   */
+  static native void collapse(long start, long bytes);
+
+  /**
    * Has the operating system enter the pages of a mapped file into the table of this process.
    *
    * @param start address of the first byte
