@@ -412,6 +412,17 @@ KERNEL(attention_merge)(const struct attention *a, int64_t key_head, int64_t row
   }
 }
 
+/* Where element `d` of a key lies is far from element d + 1: all are asked for at once. */
+static void fetch_keys(const struct attention *a, int64_t block, int64_t at, int64_t heads) {
+  const int64_t bytes = a->type == F32 ? 4 : 2;
+  for (int64_t h = 0; h < heads; h++) {
+    for (int64_t d = 0; d < a->size; d++) {
+      int64_t key = a->keys + h * a->key_head + at + d * a->block;
+      __builtin_prefetch((const uint8_t *)block + key * bytes, 1, 3);
+    }
+  }
+}
+
 /*
  * Puts the keys and values of rows into the blocks. k, v: F32 [rows, heads * size], k_stride and
  * v_stride floats apart; the first is that of first_row.
@@ -423,6 +434,9 @@ KERNEL(append)(const struct attention *a, const float *k, int64_t k_stride, cons
     const int64_t position = a->position + first_row + r;
     const int64_t at = position % a->block;
     const int64_t block = a->blocks[position / a->block];
+    if (rows == 1) {
+      fetch_keys(a, block, at, heads);
+    }
     for (int64_t h = 0; h < heads; h++) {
       const float *key = k + r * k_stride + h * size;
       const float *value = v + r * v_stride + h * size;

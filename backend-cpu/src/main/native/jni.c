@@ -3,7 +3,7 @@
  * `use` has chosen. Compiled for the oldest CPU of the architecture, like features.c: this is what
  * runs before it is known what the CPU can do.
  *
- * Of the Java Native Interface only the calling convention and one function are used. They are
+ * Of the Java Native Interface only the calling convention and two functions are used. They are
  * written out here, so that a build needs no headers of a JDK for each platform.
  */
 #include "features.h"
@@ -54,14 +54,27 @@ METHOD(jlong, address)(CALLER, jobject buffer) {
   return (jlong)(intptr_t)get(environment, buffer);
 }
 
+METHOD(jlong, map)(CALLER, jlong bytes) {
+  UNUSED_CALLER;
+  return (jlong)llama_map((uint64_t)bytes);
+}
+
+METHOD(void, unmap)(CALLER, jlong start, jlong bytes) {
+  UNUSED_CALLER;
+  llama_unmap((uint64_t)start, (uint64_t)bytes);
+}
+
+METHOD(jobject, buffer)(CALLER, jlong start, jlong bytes) {
+  enum { NEW_DIRECT_BYTE_BUFFER = 229 };
+  jobject (*make)(Environment *, void *, jlong) =
+      (jobject(*)(Environment *, void *, jlong))(*environment)[NEW_DIRECT_BYTE_BUFFER];
+  (void)class;
+  return make(environment, (void *)(intptr_t)start, bytes);
+}
+
 METHOD(void, preferLargePages)(CALLER, jlong start, jlong bytes) {
   UNUSED_CALLER;
   llama_prefer_large_pages((uint64_t)start, (uint64_t)bytes);
-}
-
-METHOD(void, collapse)(CALLER, jlong start, jlong bytes) {
-  UNUSED_CALLER;
-  llama_collapse((uint64_t)start, (uint64_t)bytes);
 }
 
 METHOD(jlong, populate)(CALLER, jlong start, jlong bytes) {

@@ -1,4 +1,4 @@
-/* The pages in which weights lie. */
+/* The pages in which memory lies. */
 #ifndef LLAMA_PAGES_H
 #define LLAMA_PAGES_H
 
@@ -12,8 +12,14 @@
  */
 void llama_prefer_large_pages(uint64_t start, uint64_t bytes);
 
-/* Moves memory that is in use into large pages, which takes as long as copying it. */
-void llama_collapse(uint64_t start, uint64_t bytes);
+/*
+ * Takes memory, all zeros, from the operating system, in large pages where it has them. Pages exist
+ * once something was written to them. Returns where it begins, or 0 if there is none to be had.
+ */
+uint64_t llama_map(uint64_t bytes);
+
+/* Gives memory of llama_map back, all of it. */
+void llama_unmap(uint64_t start, uint64_t bytes);
 
 /* Enters the pages of a mapped file into the table of this process. Returns 0 if that was done. */
 int64_t llama_populate(uint64_t start, uint64_t bytes);

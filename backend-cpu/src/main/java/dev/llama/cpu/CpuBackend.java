@@ -82,7 +82,7 @@ final class CpuBackend implements Backend {
   }
 
   @Override
-  public void weightsLoaded() {
+  public void matricesLoaded() {
     if (pages.isPresent()) {
       pages.get().enter();
     }
@@ -174,9 +174,9 @@ final class CpuBackend implements Backend {
   }
 
   @Override
-  public OptionalDouble readBandwidth() {
+  public OptionalDouble readBandwidth(long bytes) {
     requireOpen();
-    return ReadBandwidth.measure(pool);
+    return ReadBandwidth.measure(pool, bytes);
   }
 
   private void requireOpen() {

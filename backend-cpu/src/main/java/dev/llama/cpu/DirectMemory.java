@@ -26,16 +26,16 @@ final class DirectMemory implements AutoCloseable {
   /** What less than that needs is not asked for beforehand: looking the limit up takes long. */
   private static final long SMALL = 64L << 20;
 
-  private long limit; // 0 until it is needed
+  private final long limit; // 0: the JVM's
   private final IntFunction<ByteBuffer> source;
   private final Map<Integer, ArrayDeque<ByteBuffer>> idle = new HashMap<>();
   private long idleBytes;
   private long usedBytes;
   private boolean closed;
 
-  /** Takes memory from the JVM. */
+  /** Takes memory in large pages, or from the JVM. */
   DirectMemory() {
-    this(0, ByteBuffer::allocateDirect);
+    this(0, LargePages::allocate);
   }
 
   /**
@@ -174,11 +174,18 @@ final class DirectMemory implements AutoCloseable {
         cause);
   }
 
-  private synchronized long limit() {
-    if (limit == 0) {
-      limit = jvmLimit();
-    }
-    return limit;
+  private long limit() {
+    return limit == 0 ? Jvm.LIMIT : limit;
+  }
+
+  /** Returns whether the JVM would give so many bytes, if it gave no others. */
+  static boolean isWithinLimit(long bytes) {
+    return bytes <= SMALL || bytes <= Jvm.LIMIT;
+  }
+
+  /** Found out when it is needed. */
+  private static final class Jvm {
+    private static final long LIMIT = jvmLimit();
   }
 
   /** Returns the JVM's limit, as far as it can be known. */

@@ -2,6 +2,7 @@ package dev.llama.cpu;
 
 import java.lang.ref.Reference;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 
 /**
@@ -16,7 +17,30 @@ final class MappedPages {
   /** Ten times what a step takes if its pages are in memory. If not, reading ahead is no help. */
   private static final long PATIENCE_NANOS = 20_000_000;
 
-  private final List<CpuTensor> pending = new ArrayList<>();
+  private static final long LARGE_PAGE = 2 << 20;
+
+  private final List<Range> pending = new ArrayList<>();
+
+  /** Neighbouring rows of a tensor. */
+  private static final class Range {
+    private final CpuTensor weight; // keeps the memory mapped
+    private final long start;
+    private final long bytes;
+
+    Range(CpuTensor weight, long row) {
+      this.weight = weight;
+      start = NativeLibrary.address(weight, row);
+      bytes = weight.rowsInSegment(row) * weight.rowBytes();
+    }
+
+    long start() {
+      return start;
+    }
+
+    long end() {
+      return start + bytes;
+    }
+  }
 
   /**
    * Asks for large pages for a tensor. They are entered later: one that is shared with the next
@@ -24,39 +48,46 @@ final class MappedPages {
    */
   synchronized void prepare(CpuTensor weight) {
     for (long row = 0; row < weight.rows(); row += weight.rowsInSegment(row)) {
-      NativeKernels.preferLargePages(NativeLibrary.address(weight, row), bytes(weight, row));
+      Range range = new Range(weight, row);
+      NativeKernels.preferLargePages(range.start, range.bytes);
+      pending.add(range);
     }
-    pending.add(weight);
   }
 
-  /** Enters the pages of all tensors; stops where that cannot be done, or not quickly. */
+  /**
+   * Enters the pages of all tensors; stops where that cannot be done, or not quickly. The last come
+   * first: where the head of the file was read, the operating system is still reading ahead in
+   * small pages, and would go on with it.
+   */
   synchronized void enter() {
-    for (CpuTensor weight : pending) {
-      if (!enter(weight)) {
+    pending.sort(Comparator.comparingLong(Range::start).reversed());
+    for (int i = 1; i < pending.size(); i++) {
+      joinAcross(pending.get(i).end(), pending.get(i - 1).start());
+    }
+    for (Range range : pending) {
+      if (!enter(range)) {
         break;
       }
     }
     pending.clear();
   }
 
-  private static boolean enter(CpuTensor weight) {
-    boolean worthwhile = true;
-    for (long row = 0; row < weight.rows() && worthwhile; row += weight.rowsInSegment(row)) {
-      long start = NativeLibrary.address(weight, row);
-      long bytes = bytes(weight, row);
-      for (long at = 0; at < bytes && worthwhile; at += STEP) {
-        long begin = System.nanoTime();
-        worthwhile =
-            NativeKernels.populate(start + at, Math.min(STEP, bytes - at)) == 0
-                && System.nanoTime() - begin < PATIENCE_NANOS;
-      }
+  /** Asks for the same where a vector lies between two tensors, or it would part a page. */
+  private static void joinAcross(long from, long to) {
+    if (to > from && to - from < LARGE_PAGE) {
+      NativeKernels.preferLargePages(from, to - from);
     }
-    Reference.reachabilityFence(weight); // the address of its memory was in use
-    return worthwhile;
   }
 
-  /** Returns the size of the segment of a row. */
-  private static long bytes(CpuTensor weight, long row) {
-    return weight.rowsInSegment(row) * weight.rowBytes();
+  private static boolean enter(Range range) {
+    boolean worthwhile = true;
+    for (long at = 0; at < range.bytes && worthwhile; at += STEP) {
+      long begin = System.nanoTime();
+      worthwhile =
+          NativeKernels.populate(range.start + at, Math.min(STEP, range.bytes - at)) == 0
+              && System.nanoTime() - begin < PATIENCE_NANOS;
+    }
+    Reference.reachabilityFence(range.weight); // the address of its memory was in use
+    return worthwhile;
   }
 }

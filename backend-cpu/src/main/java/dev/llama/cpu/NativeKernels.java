@@ -21,20 +21,36 @@ final class NativeKernels {
   static native void use(int level);
 
   /**
+   * Takes memory, all zeros, from the operating system, in large pages where it has them.
+   *
+   * @param bytes how many
+   * @return where it begins, or 0 if there is none to be had
+   */
+  static native long map(long bytes);
+
+  /**
+   * Gives memory of {@link #map} back, all of it.
+   *
+   * @param start address of the first byte
+   * @param bytes how many
+   */
+  static native void unmap(long start, long bytes);
+
+  /**
+   * Makes a direct buffer of memory, which stays the caller's.
+   *
+   * @param start address of the first byte
+   * @param bytes at most 2^31 - 1
+   */
+  static native ByteBuffer buffer(long start, long bytes);
+
+  /**
    * Asks the operating system for large pages where a file is mapped; see {@code pages.h}.
    *
    * @param start address of the first byte
    * @param bytes how many
    */
   static native void preferLargePages(long start, long bytes);
-
-  /**
-   * Moves memory that is in use into large pages, where the operating system can do that.
-   *
-   * @param start address of the first byte
-   * @param bytes how many
-   */
-  static native void collapse(long start, long bytes);
 
   /**
    * Has the operating system enter the pages of a mapped file into the table of this process.

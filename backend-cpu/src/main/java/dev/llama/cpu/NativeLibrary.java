@@ -127,6 +127,10 @@ final class NativeLibrary {
       }
       return library;
     }
+
+    synchronized boolean isLoaded() {
+      return library != null;
+    }
   }
 
   private static final Outcome OUTCOME = new Outcome();
@@ -147,6 +151,11 @@ final class NativeLibrary {
    */
   static NativeLibrary load() {
     return OUTCOME.get();
+  }
+
+  /** Returns whether it has been loaded: the kernels can be called. */
+  static boolean isLoaded() {
+    return OUTCOME.isLoaded();
   }
 
   /** Returns the instruction sets that can run here, the best last. */

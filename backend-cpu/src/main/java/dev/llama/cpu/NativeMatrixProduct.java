@@ -119,6 +119,7 @@ final class NativeMatrixProduct implements MatrixProduct {
   /** Products of the same x. Used again, so that calls allocate nothing. */
   private static final class Job implements WorkerPool.Task {
     private static final int MOST = 3;
+    private static final int STREAM_BYTES = 64 << 10; // of weights, a few microseconds
 
     private final Rounding rounding = new Rounding();
     private final CpuTensor[] outs = new CpuTensor[MOST];
@@ -152,7 +153,13 @@ final class NativeMatrixProduct implements MatrixProduct {
         rounding.run(pool, x);
       }
       int outputs = ends[count - 1];
-      pool.parallelFor(outputs, Work.grain(pool, outputs, x.width() * x.rows()), this);
+      int grain = Work.grain(pool, outputs, x.width() * x.rows());
+      if (x.rows() == 1) {
+        long least = Math.max(1, STREAM_BYTES / weights[0].rowBytes());
+        pool.parallelStream(outputs, (int) Math.min(grain, least), this);
+      } else {
+        pool.parallelFor(outputs, grain, this);
+      }
     }
 
     @Override

@@ -32,7 +32,7 @@ final class WorkerPool implements AutoCloseable {
     void run(int from, int to, Scratch scratch);
   }
 
-  private static final long SPIN_NANOS = 200_000; // longer than what lies between two tokens
+  private static final long SPIN_NANOS = 1_000_000; // longer than what lies between two tokens
   private static final int SPINS_PER_LOOK = 64; // at the clock
   private static final int MAX_THREADS = 1024;
   private static final int APART = 32; // counters in cache lines of their own
@@ -49,6 +49,7 @@ final class WorkerPool implements AutoCloseable {
   private int count;
   private int grain;
   private int parts;
+  private boolean halving;
   private final AtomicIntegerArray next; // part of each thread's share
   private final AtomicInteger active = new AtomicInteger();
   private volatile int epoch;
@@ -92,6 +93,24 @@ final class WorkerPool implements AutoCloseable {
    * @param task runs the parts, in any order, on any of the threads
    */
   void parallelFor(int count, int grain, Task task) {
+    run(count, grain, false, task);
+  }
+
+  /**
+   * As {@link #parallelFor}, for indices of equal cost that read memory in the order in which it
+   * lies. Between two parts that stream is interrupted, so there are few of them: a thread does
+   * half of its share at once, then half of the rest, and the last ones, of {@code grain} indices,
+   * are small enough for all threads to end together.
+   *
+   * @param count number of indices; at most {@code grain} of them run in the calling thread alone
+   * @param grain size of the smallest parts, at least 1
+   * @param task runs the parts, in any order, on any of the threads
+   */
+  void parallelStream(int count, int grain, Task task) {
+    run(count, grain, true, task);
+  }
+
+  private void run(int count, int grain, boolean halve, Task task) {
     requireOpen();
     if (count <= 0) {
       return;
@@ -104,7 +123,7 @@ final class WorkerPool implements AutoCloseable {
       if (count <= grain || workers.length == 0) {
         task.run(0, count, ownerScratch);
       } else {
-        runShared(count, grain, task);
+        runShared(count, grain, halve, task);
       }
     } catch (OutOfMemoryError e) {
       throw outOfMemory(e);
@@ -139,10 +158,11 @@ final class WorkerPool implements AutoCloseable {
     }
   }
 
-  private void runShared(int count, int grain, Task task) {
+  private void runShared(int count, int grain, boolean halve, Task task) {
     this.task = task;
     this.count = count;
     this.grain = grain;
+    halving = halve;
     parts = (count - 1) / grain + 1;
     failure = null;
     for (int i = 0; i < threads(); i++) {
@@ -200,12 +220,16 @@ final class WorkerPool implements AutoCloseable {
   private void takeShare(int thread, Scratch scratch) {
     int end = shareBegin(thread + 1);
     while (failure == null) {
-      int part = next.getAndIncrement(thread * APART);
+      int part = next.get(thread * APART);
       if (part >= end) {
         return;
       }
-      long from = (long) part * grain;
-      task.run((int) from, (int) Math.min(count, from + grain), scratch);
+      int taken = halving ? (end - part + 1) / 2 : 1;
+      if (next.compareAndSet(thread * APART, part, part + taken)) {
+        long from = (long) part * grain;
+        long to = from + (long) taken * grain;
+        task.run((int) from, (int) Math.min(count, to), scratch);
+      }
     }
   }
 

@@ -34,6 +34,19 @@ class MappedPagesTest {
     }
   }
 
+  private boolean isHead(String line) throws IOException {
+    return line.endsWith(folder.toRealPath().resolve("weights").toString());
+  }
+
+  /** Returns in how many ranges the operating system has the mapping. */
+  private long ranges() throws IOException {
+    long count = 0;
+    for (String line : Files.readAllLines(Path.of("/proc/self/smaps"))) {
+      count += isHead(line) ? 1 : 0;
+    }
+    return count;
+  }
+
   /** Returns the bytes of the mapping that the process has in its table. */
   private long resident() throws IOException {
     List<String> lines = Files.readAllLines(Path.of("/proc/self/smaps"));
@@ -41,7 +54,7 @@ class MappedPagesTest {
     boolean inside = false;
     for (String line : lines) {
       if (line.matches("[0-9a-f]+-[0-9a-f]+ .*")) {
-        inside = line.endsWith(folder.toRealPath().resolve("weights").toString());
+        inside = isHead(line);
       } else if (inside && line.startsWith("Rss:")) {
         kilobytes += Long.parseLong(line.replaceAll("[^0-9]", ""));
       }
@@ -52,15 +65,30 @@ class MappedPagesTest {
   @Test
   void pagesAreEnteredOnceAllWeightsAreThere() throws IOException {
     ByteBuffer mapped = map();
-    Segment[] segments = {new Segment(mapped)};
-    long[] shape = {BYTES >> 10, 1 << 8};
-    CpuTensor weight = new CpuTensor(DType.F32, shape, new CpuTensor.Memory(segments, shape[0]));
     MappedPages pages = new MappedPages();
-    pages.prepare(weight);
+    pages.prepare(matrix(mapped));
     assertEquals(0, resident(), "nothing has been read");
     pages.enter();
     assumeTrue(canPopulate(mapped), "Linux before 5.14");
     assertEquals(BYTES, resident());
+  }
+
+  /** A vector between two matrices would leave three ranges, and a small page at each end. */
+  @Test
+  void whatLiesBetweenTwoWeightsIsAskedForWithThem() throws IOException {
+    ByteBuffer mapped = map();
+    MappedPages pages = new MappedPages();
+    pages.prepare(matrix(mapped.slice(0, 3 << 20)));
+    pages.prepare(matrix(mapped.slice((3 << 20) + 8192, 4 << 20)));
+    assertEquals(4, ranges());
+    pages.enter();
+    assertEquals(2, ranges(), "the weights, and what is behind them");
+  }
+
+  private static CpuTensor matrix(ByteBuffer stored) {
+    long[] shape = {stored.capacity() >> 10, 1 << 8};
+    Segment[] segments = {new Segment(stored)};
+    return new CpuTensor(DType.F32, shape, new CpuTensor.Memory(segments, shape[0]));
   }
 
   private static boolean canPopulate(ByteBuffer mapped) {

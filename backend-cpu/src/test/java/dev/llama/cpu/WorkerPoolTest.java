@@ -9,9 +9,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.llama.BackendException;
 import dev.llama.InvalidInputException;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -25,16 +28,21 @@ import org.junit.jupiter.api.Timeout;
 class WorkerPoolTest {
   private static void assertEachOnce(WorkerPool pool, int count, int grain) {
     AtomicIntegerArray visits = new AtomicIntegerArray(count);
-    pool.parallelFor(
-        count,
-        grain,
+    WorkerPool.Task visit =
         (from, to, scratch) -> {
           for (int i = from; i < to; i++) {
             visits.incrementAndGet(i);
           }
-        });
-    for (int i = 0; i < count; i++) {
-      assertEquals(1, visits.get(i), "index " + i);
+        };
+    pool.parallelFor(count, grain, visit);
+    assertAll(visits, 1);
+    pool.parallelStream(count, grain, visit);
+    assertAll(visits, 2);
+  }
+
+  private static void assertAll(AtomicIntegerArray visits, int times) {
+    for (int i = 0; i < visits.length(); i++) {
+      assertEquals(times, visits.get(i), "index " + i);
     }
   }
 
@@ -46,6 +54,19 @@ class WorkerPoolTest {
           assertEachOnce(pool, count, grain);
         }
       }
+    }
+  }
+
+  @Test
+  void partsOfAStreamBecomeSmallerDownToTheGrain() {
+    try (WorkerPool pool = new WorkerPool(2)) {
+      Queue<Integer> sizes = new ConcurrentLinkedQueue<>();
+      pool.parallelStream(1000, 10, (from, to, scratch) -> sizes.add(to - from));
+      assertEquals(1000, sizes.stream().mapToInt(Integer::intValue).sum());
+      // Of the 50 parts that each thread has, it takes 25, 13, 6, 3, 2 and 1 at a time.
+      assertEquals(250, Collections.max(sizes));
+      assertEquals(10, Collections.min(sizes));
+      assertEquals(12, sizes.size());
     }
   }
 

@@ -46,10 +46,11 @@ public interface Backend extends AutoCloseable {
   Tensor load(TensorData weight);
 
   /**
-   * Tells that all weights of a model have been loaded and will soon be read. Called while another
-   * thread still makes the tokenizer, so that what can be done beforehand costs no time.
+   * Tells that all matrices of a model have been loaded and will soon be read; the vectors follow.
+   * Called while another thread still makes the tokenizer, so that what can be done beforehand
+   * costs no time.
    */
-  default void weightsLoaded() {}
+  default void matricesLoaded() {}
 
   /**
    * Makes an empty cache for one sequence.
@@ -120,12 +121,13 @@ public interface Backend extends AutoCloseable {
   Step record(Runnable body);
 
   /**
-   * Measures how fast all threads together read memory: what limits the speed of decode. Takes
-   * about a second and a gigabyte of memory.
+   * Measures how fast all threads together read memory again and again: what limits the speed of
+   * decode. Takes about a second and at most a gigabyte of memory.
    *
+   * @param bytes that are read each time, at least 1: what fits caches is read faster
    * @return bytes per second; empty if this backend cannot tell
    */
-  default OptionalDouble readBandwidth() {
+  default OptionalDouble readBandwidth(long bytes) {
     return OptionalDouble.empty();
   }
 

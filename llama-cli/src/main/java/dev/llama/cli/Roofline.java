@@ -41,18 +41,19 @@ final class Roofline {
     // Of an embedding that is not the output matrix as well, one row is read.
     double embedding = (double) config.vocabSize() * config.hiddenSize();
     double read = config.tieWordEmbeddings() ? 1 : 1 - embedding / config.parameterCount();
-    return new Roofline(
-        config, (long) (bytes * read), cacheType, bandwidth(model.backend().name(), choice));
+    long weightBytes = (long) (bytes * read);
+    OptionalDouble bandwidth = bandwidth(model.backend().name(), choice, weightBytes);
+    return new Roofline(config, weightBytes, cacheType, bandwidth);
   }
 
-  private static OptionalDouble bandwidth(String backend, ModelChoice choice) {
+  private static OptionalDouble bandwidth(String backend, ModelChoice choice, long bytes) {
     for (BackendProvider provider : Providers.find(BackendProvider.class, broken -> {})) {
       if (!provider.name().equals(backend)) {
         continue;
       }
       BackendOptions options = new BackendOptions(choice.variant(), choice.threads());
       try (Backend opened = provider.open(options)) {
-        return opened.readBandwidth();
+        return opened.readBandwidth(bytes);
       } catch (BackendException e) {
         return OptionalDouble.empty(); // the model has one; a second one may be too much
       }

@@ -160,7 +160,6 @@ public final class CoreModelLoader implements ModelLoader {
       }
       BackendChooser.Choice choice = profiled(backend.result(), options);
       weights = load(layers, choice.backend(), origin, options.listener());
-      choice.backend().weightsLoaded();
       Model model = new LoadedModel(parts(opened), choice, opened.files, weights);
       long total = totalBytes(layers, origin);
       options.listener().progress(Phase.READY, total, total);
@@ -186,7 +185,8 @@ public final class CoreModelLoader implements ModelLoader {
           done[0] += origin.bytes(weight);
           listener.progress(Phase.WEIGHTS, done[0], total);
           return tensor;
-        });
+        },
+        backend::matricesLoaded);
   }
 
   private static long totalBytes(List<Layer> layers, Origin origin) {

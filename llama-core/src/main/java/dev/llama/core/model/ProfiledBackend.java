@@ -53,8 +53,8 @@ final class ProfiledBackend implements Backend {
   }
 
   @Override
-  public void weightsLoaded() {
-    backend.weightsLoaded();
+  public void matricesLoaded() {
+    backend.matricesLoaded();
   }
 
   /** {@code model.layers.3.mlp.down_proj.weight} is {@code down_proj}. */
@@ -128,8 +128,8 @@ final class ProfiledBackend implements Backend {
   }
 
   @Override
-  public OptionalDouble readBandwidth() {
-    return backend.readBandwidth();
+  public OptionalDouble readBandwidth(long bytes) {
+    return backend.readBandwidth(bytes);
   }
 
   @Override

@@ -21,19 +21,32 @@ final class Weights implements AutoCloseable {
     Tensor tensor(Layer.Weight weight);
   }
 
-  /** Makes all tensors of the layers. If one fails, those made before are closed. */
-  static Weights load(List<Layer> layers, Source source) {
+  /**
+   * Makes all tensors of the layers. If one fails, those made before are closed.
+   *
+   * @param betweenMatricesAndVectors runs when the matrices are there: vectors are read at once,
+   *     and a backend may have to prepare the file for that
+   */
+  static Weights load(List<Layer> layers, Source source, Runnable betweenMatricesAndVectors) {
     Weights weights = new Weights();
     try {
-      for (Layer layer : layers) {
-        for (Layer.Weight weight : layer.weights()) {
-          weights.tensors.put(weight.name(), source.tensor(weight));
-        }
-      }
+      weights.load(layers, source, 2);
+      betweenMatricesAndVectors.run();
+      weights.load(layers, source, 1);
       return weights;
     } catch (RuntimeException | Error e) {
       weights.close();
       throw e;
+    }
+  }
+
+  private void load(List<Layer> layers, Source source, int dimensions) {
+    for (Layer layer : layers) {
+      for (Layer.Weight weight : layer.weights()) {
+        if (weight.shape().size() == dimensions) {
+          tensors.put(weight.name(), source.tensor(weight));
+        }
+      }
     }
   }
 

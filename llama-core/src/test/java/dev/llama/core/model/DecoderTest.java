@@ -41,7 +41,7 @@ class DecoderTest {
           config,
           new Decoder(
               config,
-              Weights.load(config.layers(), new RandomWeights(backend, 5, 0.5)),
+              Weights.load(config.layers(), new RandomWeights(backend, 5, 0.5), () -> {}),
               backend.ops()),
           rope,
           16);

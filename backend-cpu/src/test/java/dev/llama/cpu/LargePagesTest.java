@@ -1,0 +1,93 @@
+package dev.llama.cpu;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Memory from the operating system: zeros, aligned, within the JVM's limit, given back. */
+@Timeout(60)
+class LargePagesTest {
+  private static final int PAGE = 2 << 20;
+  private static final int PART = 256 << 20;
+
+  @BeforeAll
+  static void load() {
+    NativeLibrary.load();
+    long probe = NativeKernels.map(PAGE);
+    assumeTrue(probe != 0, "Linux alone");
+    NativeKernels.unmap(probe, PAGE);
+  }
+
+  @Test
+  void memoryIsZeroAndBeginsWithALargePage() {
+    int bytes = PAGE + 1000;
+    ByteBuffer buffer = LargePages.allocate(bytes);
+    assertEquals(bytes, buffer.capacity());
+    assertEquals(0, NativeLibrary.address(buffer) % PAGE);
+    for (int i = 0; i < bytes; i++) {
+      assertEquals(0, buffer.get(i));
+      buffer.put(i, (byte) i);
+    }
+    assertEquals((byte) (bytes - 1), buffer.get(bytes - 1));
+  }
+
+  @Test
+  void littleComesFromTheJvm() {
+    long before = LargePages.mappedBytes();
+    LargePages.allocate(PAGE - 1);
+    assertEquals(before, LargePages.mappedBytes());
+  }
+
+  /** Returns what remains in use when other tests' memory has been given back. */
+  private static long settled() throws InterruptedException {
+    long last = -1;
+    while (last != LargePages.mappedBytes()) {
+      last = LargePages.mappedBytes();
+      for (int i = 0; i < 3; i++) {
+        System.gc();
+        Thread.sleep(10);
+      }
+    }
+    return last;
+  }
+
+  /** A slice is what the backend keeps; the memory must not go while there is one. */
+  @Test
+  void itIsGivenBackWhenNothingRefersToIt() throws InterruptedException {
+    long before = settled();
+    ByteBuffer slice = LargePages.allocate(PAGE).slice(1, 1);
+    assertEquals(before + PAGE, settled());
+    slice.put(0, (byte) 1);
+    slice = null;
+    while (LargePages.mappedBytes() > before) { // until the time is out
+      System.gc();
+      Thread.sleep(10);
+    }
+  }
+
+  @Test
+  void theLimitIsTheJvms() {
+    List<ByteBuffer> taken = new ArrayList<>(); // nothing is written: no page is made
+    OutOfMemoryError e =
+        assertThrows(
+            OutOfMemoryError.class,
+            () -> {
+              while (true) {
+                taken.add(LargePages.allocate(PART));
+              }
+            });
+    assertTrue(e.getMessage().contains("bytes are in use in large pages"), e.getMessage());
+    assertTrue((long) taken.size() * PART <= Runtime.getRuntime().maxMemory());
+    assertTrue(taken.size() > 0);
+    taken.remove(taken.size() - 1);
+    taken.add(LargePages.allocate(PART)); // found by looking for what nothing refers to
+  }
+}
