@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
       "",
       "As with llama-bench, ppN is a prompt of N tokens at once, tgN is N tokens one at a time,"
           + " @dN behind N other tokens. Each repetition starts with the same context; before the"
-          + " first, about a second of them warms up and is not counted."
+          + " first, about three seconds of them warm up and is not counted."
           + " Before all that, the first token: the seconds from the start of loading to the logits"
           + " behind a prompt of 5 tokens."
           + " Tokens are random. Without weights at PATH (a config.json alone, or the name of a"
@@ -51,7 +51,7 @@ import picocli.CommandLine.Spec;
 final class BenchCommand implements Callable<Integer> {
   private static final long SEED = 42;
   private static final int FIRST_PROMPT = 5; // tokens
-  private static final long WARM_UP_NANOS = 1_000_000_000; // until all is compiled
+  private static final long WARM_UP_NANOS = 3_000_000_000L; // until all is compiled
 
   private final Streams io;
   private final OpTimes opTimes = new OpTimes();
