@@ -35,7 +35,7 @@ final class DirectMemory implements AutoCloseable {
 
   /** Takes memory in large pages, or from the JVM. */
   DirectMemory() {
-    this(0, LargePages::allocate);
+    this(0, new LargePages()::allocate);
   }
 
   /**

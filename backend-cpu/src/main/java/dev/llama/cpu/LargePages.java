@@ -10,15 +10,14 @@ import java.util.concurrent.locks.LockSupport;
  * Memory in pages of 2 MiB, from the operating system: what is read once for each token, as a KV
  * cache is, takes half as long again from pages of 4 KiB. The JVM has no such memory without a flag
  * for all of its own. It does not count this memory either, so that is done here, with the same
- * limit. Thread-safe.
+ * limit for each backend. Thread-safe.
  */
 final class LargePages {
   private static final int PAGE = 2 << 20;
   private static final int LONGEST_PAUSE = 256; // milliseconds
-  private static final AtomicLong MAPPED = new AtomicLong();
   private static final Cleaner CLEANER = Cleaner.create();
 
-  private LargePages() {}
+  private final AtomicLong mapped = new AtomicLong();
 
   /**
    * Takes memory. What is smaller than a page, and all of it where there are no kernels or no such
@@ -28,12 +27,12 @@ final class LargePages {
    * @return zeros
    * @throws OutOfMemoryError if there is none
    */
-  static ByteBuffer allocate(int bytes) {
+  ByteBuffer allocate(int bytes) {
     if (bytes < PAGE || !NativeLibrary.isLoaded()) {
       return ByteBuffer.allocateDirect(bytes);
     }
     reserve(bytes);
-    Mapping mapping = new Mapping(bytes);
+    Mapping mapping = new Mapping(bytes, mapped);
     if (mapping.start == 0) {
       mapping.run();
       return ByteBuffer.allocateDirect(bytes);
@@ -44,14 +43,14 @@ final class LargePages {
   }
 
   /** Returns the bytes that are in use, for tests. */
-  static long mappedBytes() {
-    return MAPPED.get();
+  long mappedBytes() {
+    return mapped.get();
   }
 
   /** Counts memory in; what is not reachable may have to be found first, as the JVM does it. */
-  private static void reserve(int bytes) {
-    for (int pause = 1; !DirectMemory.isWithinLimit(MAPPED.addAndGet(bytes)); pause *= 2) {
-      long others = MAPPED.addAndGet(-bytes);
+  private void reserve(int bytes) {
+    for (int pause = 1; !DirectMemory.isWithinLimit(mapped.addAndGet(bytes)); pause *= 2) {
+      long others = mapped.addAndGet(-bytes);
       if (pause > LONGEST_PAUSE || Thread.currentThread().isInterrupted()) {
         throw new OutOfMemoryError(others + " bytes are in use in large pages");
       }
@@ -63,10 +62,12 @@ final class LargePages {
   /** Memory, with a page more than is used, so that there is a place to begin. */
   private static final class Mapping implements Runnable {
     private final int bytes;
+    private final AtomicLong mapped;
     private final long start; // 0: none
 
-    Mapping(int bytes) {
+    Mapping(int bytes, AtomicLong mapped) {
       this.bytes = bytes;
+      this.mapped = mapped;
       start = NativeKernels.map((long) bytes + PAGE);
     }
 
@@ -75,7 +76,7 @@ final class LargePages {
       if (start != 0) {
         NativeKernels.unmap(start, (long) bytes + PAGE);
       }
-      MAPPED.addAndGet(-bytes);
+      mapped.addAndGet(-bytes);
     }
   }
 }

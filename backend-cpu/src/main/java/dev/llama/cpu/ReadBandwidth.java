@@ -27,7 +27,7 @@ final class ReadBandwidth {
     ByteBuffer memory;
     try {
       NativeLibrary.load();
-      memory = LargePages.allocate(size);
+      memory = new LargePages().allocate(size);
     } catch (BackendException | OutOfMemoryError e) {
       return OptionalDouble.empty();
     }

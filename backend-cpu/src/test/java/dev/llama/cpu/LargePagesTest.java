@@ -18,6 +18,8 @@ class LargePagesTest {
   private static final int PAGE = 2 << 20;
   private static final int PART = 256 << 20;
 
+  private final LargePages pages = new LargePages();
+
   @BeforeAll
   static void load() {
     NativeLibrary.load();
@@ -29,7 +31,7 @@ class LargePagesTest {
   @Test
   void memoryIsZeroAndBeginsWithALargePage() {
     int bytes = PAGE + 1000;
-    ByteBuffer buffer = LargePages.allocate(bytes);
+    ByteBuffer buffer = pages.allocate(bytes);
     assertEquals(bytes, buffer.capacity());
     assertEquals(0, NativeLibrary.address(buffer) % PAGE);
     for (int i = 0; i < bytes; i++) {
@@ -41,33 +43,22 @@ class LargePagesTest {
 
   @Test
   void littleComesFromTheJvm() {
-    long before = LargePages.mappedBytes();
-    LargePages.allocate(PAGE - 1);
-    assertEquals(before, LargePages.mappedBytes());
-  }
-
-  /** Returns what remains in use when other tests' memory has been given back. */
-  private static long settled() throws InterruptedException {
-    long last = -1;
-    while (last != LargePages.mappedBytes()) {
-      last = LargePages.mappedBytes();
-      for (int i = 0; i < 3; i++) {
-        System.gc();
-        Thread.sleep(10);
-      }
-    }
-    return last;
+    pages.allocate(PAGE - 1);
+    assertEquals(0, pages.mappedBytes());
   }
 
   /** A slice is what the backend keeps; the memory must not go while there is one. */
   @Test
   void itIsGivenBackWhenNothingRefersToIt() throws InterruptedException {
-    long before = settled();
-    ByteBuffer slice = LargePages.allocate(PAGE).slice(1, 1);
-    assertEquals(before + PAGE, settled());
+    ByteBuffer slice = pages.allocate(PAGE).slice(1, 1);
+    for (int i = 0; i < 3; i++) {
+      System.gc();
+      Thread.sleep(10);
+    }
+    assertEquals(PAGE, pages.mappedBytes());
     slice.put(0, (byte) 1);
     slice = null;
-    while (LargePages.mappedBytes() > before) { // until the time is out
+    while (pages.mappedBytes() > 0) { // until the time is out
       System.gc();
       Thread.sleep(10);
     }
@@ -81,13 +72,13 @@ class LargePagesTest {
             OutOfMemoryError.class,
             () -> {
               while (true) {
-                taken.add(LargePages.allocate(PART));
+                taken.add(pages.allocate(PART));
               }
             });
     assertTrue(e.getMessage().contains("bytes are in use in large pages"), e.getMessage());
     assertTrue((long) taken.size() * PART <= Runtime.getRuntime().maxMemory());
     assertTrue(taken.size() > 0);
     taken.remove(taken.size() - 1);
-    taken.add(LargePages.allocate(PART)); // found by looking for what nothing refers to
+    taken.add(pages.allocate(PART)); // found by looking for what nothing refers to
   }
 }
