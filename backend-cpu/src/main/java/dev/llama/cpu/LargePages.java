@@ -37,9 +37,14 @@ final class LargePages {
       mapping.run();
       return ByteBuffer.allocateDirect(bytes);
     }
-    ByteBuffer buffer = NativeKernels.buffer((mapping.start + PAGE - 1) & -PAGE, bytes);
-    CLEANER.register(buffer, mapping);
-    return buffer;
+    try {
+      ByteBuffer buffer = NativeKernels.buffer((mapping.start + PAGE - 1) & -PAGE, bytes);
+      CLEANER.register(buffer, mapping);
+      return buffer;
+    } catch (RuntimeException | Error e) {
+      mapping.run();
+      throw e;
+    }
   }
 
   /** Returns the bytes that are in use, for tests. */

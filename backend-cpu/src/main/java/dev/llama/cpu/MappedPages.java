@@ -21,22 +21,8 @@ final class MappedPages {
 
   private final List<Range> pending = new ArrayList<>();
 
-  /** Neighbouring rows of a tensor. */
-  private static final class Range {
-    private final CpuTensor weight; // keeps the memory mapped
-    private final long start;
-    private final long bytes;
-
-    Range(CpuTensor weight, long row) {
-      this.weight = weight;
-      start = NativeLibrary.address(weight, row);
-      bytes = weight.rowsInSegment(row) * weight.rowBytes();
-    }
-
-    long start() {
-      return start;
-    }
-
+  /** Neighbouring rows of a tensor, which keeps their memory mapped. */
+  private record Range(CpuTensor weight, long start, long bytes) {
     long end() {
       return start + bytes;
     }
@@ -48,9 +34,10 @@ final class MappedPages {
    */
   synchronized void prepare(CpuTensor weight) {
     for (long row = 0; row < weight.rows(); row += weight.rowsInSegment(row)) {
-      Range range = new Range(weight, row);
-      NativeKernels.preferLargePages(range.start, range.bytes);
-      pending.add(range);
+      long start = NativeLibrary.address(weight, row);
+      long bytes = weight.rowsInSegment(row) * weight.rowBytes();
+      NativeKernels.preferLargePages(start, bytes);
+      pending.add(new Range(weight, start, bytes));
     }
   }
 

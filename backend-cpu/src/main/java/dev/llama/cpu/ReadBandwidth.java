@@ -8,6 +8,7 @@ import java.util.OptionalDouble;
 /** How fast the threads read memory, in large pages if there are any. */
 final class ReadBandwidth {
   private static final long MOST = 1 << 30; // more than caches hold
+  private static final long LEAST = 1 << 16; // of less, the threads would do nothing but meet
   private static final int LEAST_PER_PASS = 64 << 20; // of less, the time would be too short
   private static final int PART = 1 << 20;
   private static final int UNIT = 256; // that the kernel reads
@@ -23,7 +24,7 @@ final class ReadBandwidth {
    * @return bytes per second; empty without native kernels or memory
    */
   static OptionalDouble measure(WorkerPool pool, long bytes) {
-    int size = (int) (Math.min(MOST, Math.max(bytes, UNIT)) / UNIT * UNIT);
+    int size = (int) (Math.min(MOST, Math.max(LEAST, bytes)) / UNIT * UNIT);
     ByteBuffer memory;
     try {
       NativeLibrary.load();

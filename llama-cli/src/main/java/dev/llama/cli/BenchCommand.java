@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
       "",
       "As with llama-bench, ppN is a prompt of N tokens at once, tgN is N tokens one at a time,"
           + " @dN behind N other tokens. Each repetition starts with the same context; before the"
-          + " first, about three seconds of them warm up and is not counted."
+          + " first, about three seconds of them warm up and are not counted."
           + " Before all that, the first token: the seconds from the start of loading to the logits"
           + " behind a prompt of 5 tokens."
           + " Tokens are random. Without weights at PATH (a config.json alone, or the name of a"
